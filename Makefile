@@ -1,0 +1,63 @@
+# Everything a person needs here; `make` alone lists it. Wants make and a Python of 3.11 or newer, nothing else.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format clean lock jars-lock vendor env-example
+
+BIN := .venv/bin
+# Tiers from fast to slow, so that a fault shows early.
+TIERS ?= architecture unit contract component integration e2e faults
+ONCE ?=
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## make .venv from the lock file; done by itself where needed
+	@for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3 python; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    if $$python -c 'import ensurepip, venv' >/dev/null 2>&1; then exec $$python services/cli/bootstrap.py; fi; \
+	    incomplete="$$incomplete $$python"; \
+	  fi; \
+	done; \
+	if [ -n "$$incomplete" ]; then \
+	  echo "setup: found$$incomplete, but without ensurepip. On Debian and Ubuntu: apt install python3-venv" >&2; \
+	else \
+	  echo "setup: no Python 3.11 or newer found. Install one, or name it: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python3" >&2; \
+	fi; \
+	exit 1
+
+run: setup ## start everything and show the 112 table; ONCE=1 ends after the table
+	@exec $(BIN)/laksa run $(if $(filter-out 0 no false,$(ONCE)),--once)
+
+test: setup ## every test, on an embedded Apache Kafka
+	@exec $(BIN)/python -m pytest $(wildcard $(addprefix tests/,$(TIERS))) $(ARGS)
+
+lint: setup ## ruff, mypy --strict, import contracts, yamllint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/yamllint --strict .
+
+format: setup ## let ruff format and mend what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## forget all data of `make run` (var/), Kafka's log included
+	@if [ -f var/lock ] && [ -f var/run.json ] && kill -0 "$$(cat var/lock)" 2>/dev/null; then \
+	  echo "make run is still running (pid $$(cat var/lock)): stop it first" >&2; exit 1; \
+	fi
+	rm -rf var
+
+lock: setup ## pin all dependencies anew, as pyproject.toml allows
+	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --python-version 3.11 --all-extras \
+	  --group dev pyproject.toml -o requirements.lock
+	echo uv | $(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate \
+	  --python-version 3.11 - -o requirements-bootstrap.lock
+
+jars-lock: setup ## pin the jars of Apache Kafka anew; VERSION=4.4.0
+	$(BIN)/python -m shared.broker.lock $(VERSION)
+
+vendor: setup ## fetch the board's scripts and styles again, checked against their checksums
+	$(BIN)/python -m shared.apidocs.vendor
+
+env-example: setup ## write .env.example anew from the services' settings
+	$(BIN)/python -m tests.support.env_example
