@@ -1,0 +1,113 @@
+"""What must be there before Kafka can start: jars, Java, ports, settings, and a formatted data folder."""
+
+import base64
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.broker.cache import JarCache, Report, cache_folder
+from shared.broker.config import format_properties, java_options, server_properties
+from shared.broker.errors import BrokerError
+from shared.broker.jars import read_lock
+from shared.broker.java import Java, find_java
+from shared.broker.ports import choose_port
+from shared.broker.repository import MavenRepository
+
+FORMAT_TIMEOUT_S = 120
+FORMAT_HEAP_MIB = 128
+SERVER_JAR = "kafka_2.13"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that the command line of Kafka is made from."""
+
+    version: str
+    java: Java
+    classpath: str
+    port: int
+    config: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where one Kafka keeps what."""
+
+    home: Path
+    logs: Path
+
+    @property
+    def data(self) -> Path:
+        """The partitions; exists only if formatting was finished."""
+        return self.home / "data"
+
+    @property
+    def log_file(self) -> Path:
+        """Kafka's log, rotated."""
+        return self.logs / "kafka.log"
+
+    @property
+    def console_file(self) -> Path:
+        """What the JVM itself says."""
+        return self.logs / "kafka.out"
+
+
+def make_ready(
+    folders: Folders, *, port: int | None, variables: Mapping[str, str], report: Report, lock_file: int
+) -> Prepared:
+    """Fetch, choose, write and format, in this order; what is there already is kept.
+
+    Raises:
+        BrokerError: one of them is not possible; the message says what to do.
+    """
+    java = find_java(variables)
+    locked = read_lock()
+    repository = MavenRepository(variables.get("LAKSA_MAVEN_REPOSITORY") or None)
+    jars = JarCache(cache_folder(variables), repository).provide(locked, report)
+    chosen = choose_port(port)
+    folders.logs.mkdir(parents=True, exist_ok=True)
+    prepared = Prepared(
+        version=next(jar.version for jar in locked if jar.artifact == SERVER_JAR),
+        java=java,
+        classpath=os.pathsep.join(map(str, jars)),
+        port=chosen,
+        config=folders.home / "server.properties",
+    )
+    controller_port = choose_port(chosen + 1, but=chosen)
+    settings = server_properties(port=chosen, controller_port=controller_port, log_dir=folders.data)
+    prepared.config.write_text(format_properties(settings), encoding="ascii")
+    if not folders.data.exists():
+        _format(folders, prepared, settings, lock_file)
+    return prepared
+
+
+def _format(folders: Folders, prepared: Prepared, settings: Mapping[str, str], lock_file: int) -> None:
+    """Format beside the real place and move it there, so that a half-formatted folder is never started on."""
+    unfinished = folders.home / "data.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    config = folders.home / "format.properties"
+    config.write_text(format_properties({**settings, "log.dirs": str(unfinished)}), encoding="ascii")
+    options = java_options(heap_mib=FORMAT_HEAP_MIB, log_file=folders.log_file)
+    storage_tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", _new_cluster_id(), "-c", str(config)]
+    done = subprocess.run(  # noqa: S603  # our own command line
+        [prepared.java.executable, *options, *storage_tool],
+        env={**os.environ, "CLASSPATH": prepared.classpath},
+        pass_fds=(lock_file,),
+        capture_output=True,
+        text=True,
+        timeout=FORMAT_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise BrokerError(f"Kafka could not format {folders.data}; is the disk full?\n{done.stdout}{done.stderr}")
+    unfinished.rename(folders.data)
+    config.unlink()
+
+
+def _new_cluster_id() -> str:
+    """Kafka's form of a UUID: 22 characters of URL-safe base64; the first byte keeps it from starting with a dash."""
+    return base64.urlsafe_b64encode(b"L" + secrets.token_bytes(15)).decode().rstrip("=")

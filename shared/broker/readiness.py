@@ -1,0 +1,43 @@
+"""Whether a broker really answers: a client of the kind that the services use asks it for its metadata."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+POLL_S = 0.05
+ASK_TIMEOUT_MS = 2_000
+
+
+async def wait_until_answers(host: str, port: int, *, still_worth_it: Callable[[], None]) -> None:
+    """Return once the broker answers; ``still_worth_it`` is called before each try and raises to give up."""
+    while True:
+        still_worth_it()
+        # aiokafka logs an error for each refused connection, so it is asked only when somebody listens.
+        if await _listens(host, port) and await _answers(f"{host}:{port}"):
+            return
+        await asyncio.sleep(POLL_S)
+
+
+async def _listens(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+async def _answers(server: str) -> bool:
+    client = AIOKafkaClient(bootstrap_servers=server, request_timeout_ms=ASK_TIMEOUT_MS)
+    try:
+        await client.bootstrap()
+        return bool(client.cluster.brokers())
+    except (KafkaError, OSError):
+        return False
+    finally:
+        await client.close()

@@ -1,0 +1,1 @@
+"""Engines for SQLite and PostgreSQL, and the outbox that both intake and notifier publish from."""

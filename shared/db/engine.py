@@ -1,0 +1,88 @@
+"""One way to open a database, for SQLite (the embedded default) and PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from shared.errors import DatabaseUnavailable
+
+SQLITE_BUSY_TIMEOUT_MS = 5_000  # longer than any transaction here; past it the writer in the way is stuck
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file, for `make_engine`."""
+    return f"sqlite+aiosqlite:///{path}"
+
+
+def make_engine(url: str, *, pool_size: int = 5) -> AsyncEngine:
+    """An engine for ``sqlite+aiosqlite:///path`` or ``postgresql+asyncpg://…``; connects lazily.
+
+    SQLite runs in WAL mode with ``synchronous=FULL``, so a committed transaction survives a power cut, and begins
+    every transaction with ``BEGIN IMMEDIATE``, so that a reader that turns writer cannot fail half-way; transactions
+    that only read go through `reading`, which takes no write lock. A pool of one connection makes its users wait
+    for each other in fair order instead of polling for SQLite's lock.
+    """
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True)
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine and pool, for transactions that only read."""
+    return engine.execution_options(laksa_reads_only=True)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver would otherwise begin on its own, and deferred
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    reads_only = connection.get_execution_options().get("laksa_reads_only", False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turn what is wrong *around* the database into `DatabaseUnavailable`; faults of our SQL pass unchanged.
+
+    Raises:
+        DatabaseUnavailable: connection refused or lost, locked, full, read-only, or no connection free in the pool.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError, ConnectionError) as error:
+        raise DatabaseUnavailable("The database does not answer") from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise DatabaseUnavailable("The connection to the database was lost") from error
+
+
+async def check_database(engine: AsyncEngine) -> None:
+    """Ask the database for one row.
+
+    Raises:
+        DatabaseUnavailable: it does not answer.
+    """
+    with database_errors():
+        async with reading(engine).connect() as connection:
+            await connection.execute(text("SELECT 1"))

@@ -1,0 +1,142 @@
+"""The transactional outbox: what must be published is committed with the change that it tells of.
+
+Intake's spool and the notifier both use it; `shared.messaging.relay` publishes from it.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.db.engine import database_errors, reading
+from shared.events.outgoing import OutgoingRecord
+
+
+def outbox_table(metadata: MetaData) -> Table:
+    """The outbox's table in a service's own schema."""
+    return Table(
+        "outbox",
+        metadata,
+        # SQLite numbers rows by itself only in a column of type INTEGER
+        Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+        Column("topic", Text, nullable=False),
+        Column("key", LargeBinary, nullable=False),
+        Column("value", LargeBinary, nullable=False),
+        Column("headers", Text, nullable=False),
+        Column("created_at", Float, nullable=False),
+        sqlite_autoincrement=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRecord:
+    """One row of the outbox: its id and the record to publish."""
+
+    row_id: int
+    record: OutgoingRecord
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxDepth:
+    """How much waits: number of records, and the age of the oldest in seconds (0 where none waits)."""
+
+    records: int
+    oldest_seconds: float
+
+
+class Outbox:
+    """Rows to publish, oldest first. Rows leave only after the broker acknowledged them."""
+
+    def __init__(self, engine: AsyncEngine, table: Table) -> None:
+        self._engine = engine
+        self._table = table
+        self._woken = asyncio.Event()
+
+    async def add(self, connection: AsyncConnection, records: Sequence[OutgoingRecord]) -> None:
+        """Write records inside the caller's transaction; call `wake` once it is committed."""
+        if not records:
+            return
+        now = time.time()
+        await connection.execute(
+            insert(self._table),
+            [
+                {
+                    "topic": record.topic,
+                    "key": record.key,
+                    "value": record.value,
+                    "headers": json.dumps([[name, value.decode()] for name, value in record.headers]),
+                    "created_at": now,
+                }
+                for record in records
+            ],
+        )
+
+    def wake(self) -> None:
+        """Tell the relay that something was committed."""
+        self._woken.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when woken, or after the given time at the latest."""
+        try:
+            await asyncio.wait_for(self._woken.wait(), seconds)
+        except TimeoutError:
+            return
+        finally:
+            self._woken.clear()
+
+    async def pending(self, limit: int) -> list[PendingRecord]:
+        """The oldest rows, in the order in which they were added."""
+        with database_errors():
+            async with reading(self._engine).connect() as connection:
+                rows = (await connection.execute(select(self._table).order_by(self._table.c.id).limit(limit))).all()
+        return [
+            PendingRecord(
+                row.id,
+                OutgoingRecord(
+                    topic=row.topic,
+                    key=row.key,
+                    value=row.value,
+                    headers=[(name, value.encode()) for name, value in json.loads(row.headers)],
+                ),
+            )
+            for row in rows
+        ]
+
+    async def discard(self, row_ids: Sequence[int]) -> None:
+        """Remove rows that the broker has acknowledged."""
+        with database_errors():
+            async with self._engine.begin() as connection:
+                await connection.execute(delete(self._table).where(self._table.c.id.in_(row_ids)))
+
+    async def depth(self) -> OutboxDepth:
+        """How many records wait, and for how long the oldest has.
+
+        Rows leave in order, so the ids tell how many: counting would read the whole table, in an outage gigabytes,
+        before each batch. A number that a failed transaction has used up is counted too while older rows wait.
+        """
+        table = self._table
+        oldest = select(table.c.id, table.c.created_at).order_by(table.c.id).limit(1)
+        newest = select(table.c.id).order_by(table.c.id.desc()).limit(1)
+        with database_errors():
+            async with reading(self._engine).connect() as connection:
+                first = (await connection.execute(oldest)).one_or_none()
+                last = await connection.scalar(newest)
+        if first is None or last is None:
+            return OutboxDepth(0, 0.0)
+        return OutboxDepth(last - first.id + 1, max(0.0, time.time() - first.created_at))

@@ -1,0 +1,21 @@
+"""Text hygiene: characters that no database column, log line or screen should ever meet.
+
+Source: ``promises.md``, bad input 2: PostgreSQL refuses NUL, which pydantic lets through.
+"""
+
+import re
+
+# C0 and C1 controls except tab and newline, DEL, and lone surrogates. A carriage return before a newline is a line end
+# as browsers' forms write it; alone it is a control.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]|\r(?!\n)")
+
+
+def strip_controls(text: str) -> tuple[str, bool]:
+    """The text without control characters, and whether there were any."""
+    clean, removed = _CONTROLS.subn("", text)
+    return clean, removed > 0
+
+
+def has_controls(text: str) -> bool:
+    """True where `strip_controls` would take something away."""
+    return _CONTROLS.search(text) is not None

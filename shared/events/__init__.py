@@ -1,0 +1,1 @@
+"""The events of the pipeline: what happened, in the past tense, as CloudEvents in binary mode. Pure."""

@@ -1,0 +1,116 @@
+"""CloudEvents 1.0 in Kafka's binary mode: the attributes travel as headers, the record's value is the JSON body.
+
+Source: CloudEvents Kafka Protocol Binding 1.0.2, section 3.2. The extension attributes are ours: ``docs/consuming.md``.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from shared.errors import MissingAttribute, UnsupportedVersion
+
+TYPE_PREFIX = "id.go.tangerangkota."
+SPEC_VERSION = "1.0"
+CONTENT_TYPE = "application/json"
+RAW_CONTENT_TYPE = "application/octet-stream"  # a broken body that called itself JSON would stop whoever believes it
+REQUIRED = ("id", "type", "source", "specversion")
+
+Headers = list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """The context attributes of one event.
+
+    ``id`` is the only key for deduplication; ``type`` is the full name (``id.go.tangerangkota.report.submitted.v1``);
+    ``subject`` is the report id; ``content_type`` is CloudEvents' datacontenttype; ``extensions`` hold ``lane``,
+    ``category``, ``opd``, ``mode`` and, on a department's topic, the decision (``role``, ``rule``, ``table``,
+    ``why``). ``traceparent`` is W3C Trace Context.
+    """
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: datetime | None = None
+    extensions: Mapping[str, str] = field(default_factory=dict)
+    traceparent: str | None = None
+    correlation_id: str | None = None
+    content_type: str = CONTENT_TYPE
+
+    @property
+    def kind(self) -> str:
+        """The type without our reverse-DNS prefix, e.g. ``report.submitted.v1``."""
+        return self.type.removeprefix(TYPE_PREFIX)
+
+
+def headers_of(attributes: Attributes) -> Headers:
+    """The Kafka headers that carry the attributes, in a stable order."""
+    pairs = [
+        ("ce_specversion", SPEC_VERSION),
+        ("ce_id", attributes.id),
+        ("ce_type", attributes.type),
+        ("ce_source", attributes.source),
+        ("ce_subject", attributes.subject),
+    ]
+    if attributes.time is not None:
+        pairs.append(("ce_time", attributes.time.astimezone(UTC).isoformat().replace("+00:00", "Z")))
+    pairs.extend((f"ce_{name}", value) for name, value in attributes.extensions.items())
+    pairs.append(("content-type", attributes.content_type))
+    if attributes.traceparent is not None:
+        pairs.append(("traceparent", attributes.traceparent))
+    if attributes.correlation_id is not None:
+        pairs.append(("correlation_id", attributes.correlation_id))
+    return [(name, value.encode()) for name, value in pairs]
+
+
+def text_headers(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    """The headers that are text; null and binary values are left out, the last of a repeated name stands."""
+    readable: dict[str, str] = {}
+    for name, value in headers:
+        if value is None:
+            continue
+        try:
+            readable[name] = value.decode()
+        except UnicodeDecodeError:
+            continue
+    return readable
+
+
+def attributes_of(headers: Mapping[str, str]) -> Attributes:
+    """Read the attributes back from text headers.
+
+    Raises:
+        MissingAttribute: a required attribute is not there, or is not text.
+        UnsupportedVersion: the CloudEvents version is not 1.0.
+    """
+    missing = [name for name in REQUIRED if not headers.get(f"ce_{name}")]
+    if missing:
+        raise MissingAttribute(f"CloudEvents attributes are missing: {', '.join(missing)}")
+    if headers["ce_specversion"] != SPEC_VERSION:
+        raise UnsupportedVersion("The record is not CloudEvents 1.0")
+    known = {"ce_id", "ce_type", "ce_source", "ce_specversion", "ce_subject", "ce_time"}
+    return Attributes(
+        id=headers["ce_id"],
+        type=headers["ce_type"],
+        source=headers["ce_source"],
+        subject=headers.get("ce_subject", ""),
+        time=_time_of(headers.get("ce_time")),
+        extensions={
+            name.removeprefix("ce_"): value
+            for name, value in headers.items()
+            if name.startswith("ce_") and name not in known
+        },
+        traceparent=headers.get("traceparent"),
+        correlation_id=headers.get("correlation_id"),
+        content_type=headers.get("content-type", CONTENT_TYPE),
+    )
+
+
+def _time_of(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None  # ce_time is optional and decides nothing: a bad one costs no event

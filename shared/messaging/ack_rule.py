@@ -1,0 +1,166 @@
+"""The ack rule: when does a record count as done?
+
+success            → publish what the handler returned, then ack
+permanent error    → dead letter, then ack; if it cannot be written, no ack
+transient error    → wait, retry in place for less than 30 s in all, then back to Kafka
+unclassified error → three tries, then as permanent; past the dead-letter limit the consumer stops and pages
+
+A handler takes events and returns the records that follow from them. It is safe to run twice: every id is derived.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from shared.errors import LaksaError, PermanentError, TransientError
+from shared.events.outgoing import OutgoingRecord
+from shared.messaging.dead_letters import DeadLetterLimit, DeadLetters
+from shared.messaging.producer import EventProducer
+from shared.messaging.received import Record
+from shared.observability.logs import logger
+from shared.observability.metrics import MessagingMetrics
+
+TRANSIENT_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds
+RETRY_SECONDS = 25.0  # no new try after this; with one publish deadline on top still under max.poll.interval (60 s)
+NACK_SECONDS = 1.0  # FastStream hands a returned record out again at once, 800 times a second
+UNCLASSIFIED_WAITS = (0.2, 1.0)  # seconds; three tries, so that a bad record is out of the way within 5 s
+
+T = TypeVar("T")
+Parse = Callable[[Record], T]
+Handle = Callable[[Sequence[T]], Awaitable[Sequence[OutgoingRecord]]]
+Rescue = Callable[[Record, PermanentError], Sequence[OutgoingRecord]]
+
+log = logger(__name__)
+
+
+class ConsumerHalted(LaksaError):  # noqa: N818  # named after what happened
+    """The dead-letter limit was passed: this consumer takes nothing more until it is restarted."""
+
+
+def rescue_nothing(_record: Record, _error: PermanentError) -> Sequence[OutgoingRecord]:
+    """A bad record of this consumer goes to its dead letters only."""
+    return ()
+
+
+@dataclass
+class AckRule(Generic[T]):
+    """Applies the rule to the records of one subscription.
+
+    ``rescue`` says where a bad record goes besides its dead letter (an unreadable emergency is still an emergency);
+    ``halt`` stops the consumer and reports it.
+    """
+
+    group: str
+    parse: Parse[T]
+    handle: Handle[T]
+    producer: EventProducer
+    dead_letters: DeadLetters
+    metrics: MessagingMetrics
+    stopping: asyncio.Event
+    halt: Callable[[str], None]
+    rescue: Rescue = rescue_nothing
+
+    def __post_init__(self) -> None:
+        self._limit = DeadLetterLimit()
+        self._halted = False
+
+    async def settle(self, records: Sequence[Record]) -> None:
+        """Decide the fate of records. Returning acknowledges them; raising gives them back to Kafka."""
+        if self._halted:
+            raise ConsumerHalted("Restart the service once the cause of its dead letters is mended")
+        for record in records:
+            self.metrics.received.labels(record.topic).inc()
+        with self.metrics.handling.labels(self.group).time():
+            try:
+                await self._settle_together([pair for record in records if (pair := await self._read(record))])
+            except TransientError:
+                self._count(records, "returned")
+                await self._pause(NACK_SECONDS)
+                raise
+
+    async def _settle_together(self, readable: Sequence[tuple[Record, T]]) -> None:
+        try:
+            await self._handle_retrying([event for _, event in readable])
+        except TransientError:
+            raise
+        except Exception:  # noqa: BLE001  # one of them is bad: take them one by one and let each show its own error
+            for record, event in readable:
+                await self._settle_one(record, event)
+        else:
+            for record, _ in readable:
+                self._succeed(record)
+
+    async def _read(self, record: Record) -> tuple[Record, T] | None:
+        try:
+            return record, self.parse(record)
+        except PermanentError as error:
+            await self._give_up(record, error, attempts=1)
+            return None
+
+    async def _settle_one(self, record: Record, event: T) -> None:
+        for attempt, wait in enumerate((*UNCLASSIFIED_WAITS, None), start=1):
+            try:
+                await self._handle_retrying([event])
+            except PermanentError as error:
+                await self._give_up(record, error, attempts=attempt)
+                return
+            except TransientError:
+                raise
+            except Exception as error:
+                log.exception("A handler failed with an unclassified error", topic=record.topic, offset=record.offset)
+                if wait is None:
+                    await self._give_up_unclassified(record, error, attempts=attempt)
+                    return
+                self.metrics.retries.labels(self.group, "unclassified").inc()
+                await self._pause(wait)
+            else:
+                self._succeed(record)
+                return
+
+    async def _handle_retrying(self, events: Sequence[T]) -> None:
+        """Run the handler and publish what it returns, waiting out what is transient."""
+        give_up_at = asyncio.get_running_loop().time() + RETRY_SECONDS
+        for wait in (*TRANSIENT_WAITS, None):
+            try:
+                await self.producer.send_all(await self.handle(events) if events else ())
+            except TransientError as error:
+                log.warning("Waiting for what the handler needs", group=self.group, reason=str(error))
+                if wait is None or self.stopping.is_set() or asyncio.get_running_loop().time() + wait > give_up_at:
+                    raise
+                self.metrics.retries.labels(self.group, "transient").inc()
+                await self._pause(wait)
+            else:
+                return
+
+    async def _give_up_unclassified(self, record: Record, error: Exception, attempts: int) -> None:
+        if self._limit.failed(record):
+            self._halted = True
+            self.metrics.halted.labels(self.group).set(1)
+            log.critical("The dead-letter limit was passed, the consumer stops", group=self.group, topic=record.topic)
+            self.halt(f"{self.group} passed its dead-letter limit; mend the cause and restart")
+            raise ConsumerHalted("The dead-letter limit was passed") from error
+        rescued = self.rescue(record, PermanentError("Our own code failed on it"))
+        # not onto the topic that it came from: it would fail here again, for ever
+        await self.producer.send_all([one for one in rescued if one.topic != record.topic])
+        await self.dead_letters.write(record, "unclassified", type(error).__name__, attempts)
+        self._count([record], "dead_lettered")
+
+    async def _give_up(self, record: Record, error: PermanentError, attempts: int) -> None:
+        await self.producer.send_all(self.rescue(record, error))
+        await self.dead_letters.write(record, error.code, type(error).__name__, attempts)
+        self._count([record], "dead_lettered")
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self.stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _succeed(self, record: Record) -> None:
+        self._limit.succeeded(record)
+        self._count([record], "done")
+
+    def _count(self, records: Sequence[Record], fate: str) -> None:
+        for record in records:
+            self.metrics.settled.labels(record.topic, fate).inc()

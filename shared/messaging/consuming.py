@@ -1,0 +1,100 @@
+"""Consuming for as long as the service runs: connect when Kafka is there, say whether it is, measure the lag, stop."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+from faststream.kafka.subscriber.usecase import LogicSubscriber
+
+from shared.errors import BrokerUnavailable
+from shared.messaging.producer import EventProducer
+from shared.observability.logs import logger
+from shared.observability.metrics import MessagingMetrics
+
+CONNECT_SECONDS = 1.0
+LAG_SECONDS = 2.0
+
+log = logger(__name__)
+
+
+class Consumption:
+    """The Kafka side of one process: its producer and all its subscriptions.
+
+    A service starts without Kafka: it keeps trying, and is not ready meanwhile.
+    """
+
+    def __init__(
+        self,
+        broker: KafkaBroker,
+        producer: EventProducer,
+        subscribers: Sequence[LogicSubscriber[Any]],
+        metrics: MessagingMetrics,
+    ) -> None:
+        self._broker = broker
+        self._producer = producer
+        self._subscribers = subscribers
+        self._metrics = metrics
+        self._consuming = False
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Connect, however long it takes, then measure the lag until told to stop."""
+        while not stopping.is_set() and not self._consuming:
+            try:
+                await self._producer.start()
+                await self._broker.start()
+            except (BrokerUnavailable, KafkaError, OSError) as error:
+                log.warning("Kafka does not answer, trying again", error=type(error).__name__)
+                with contextlib.suppress(KafkaError, OSError):
+                    await self._broker.stop()
+                await _wait(stopping, CONNECT_SECONDS)
+            else:
+                self._consuming = True
+                log.info("Consuming from Kafka", groups=[subscriber.group_id for subscriber in self._subscribers])
+        while not stopping.is_set():
+            await self._measure_lag()
+            await _wait(stopping, LAG_SECONDS)
+
+    async def stop(self) -> None:
+        """Finish what is in hand, give the partitions back, then close the producer."""
+        self._consuming = False
+        with contextlib.suppress(KafkaError, OSError):
+            await self._broker.stop()
+        await self._producer.stop()
+
+    async def stop_group(self, group: str) -> None:
+        """Stop the subscriptions of one consumer group; the rest go on."""
+        for subscriber in self._subscribers:
+            if subscriber.group_id == group:
+                await subscriber.stop()
+
+    async def check(self) -> None:
+        """Whether every subscription is consuming and Kafka answers.
+
+        Raises:
+            BrokerUnavailable: not yet, or no longer.
+        """
+        if not self._consuming:
+            raise BrokerUnavailable("Not consuming from Kafka yet")
+        await self._producer.check()
+
+    async def _measure_lag(self) -> None:
+        for subscriber in self._subscribers:
+            consumer = subscriber.consumer
+            if consumer is None:
+                continue
+            for place in consumer.assignment():
+                end = consumer.highwater(place)
+                if end is not None:
+                    self._set_lag(subscriber.group_id or "", place, end - await consumer.position(place))
+
+    def _set_lag(self, group: str, place: TopicPartition, lag: int) -> None:
+        self._metrics.lag.labels(group, place.topic, str(place.partition)).set(max(0, lag))
+
+
+async def _wait(stopping: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)

@@ -1,0 +1,66 @@
+"""The relay: publishes what an outbox holds, in order, for as long as the service runs."""
+
+import asyncio
+
+from shared.db.outbox import Outbox
+from shared.errors import TransientError
+from shared.messaging.producer import EventProducer
+from shared.observability.logs import logger
+from shared.observability.metrics import MessagingMetrics
+
+BATCH = 500
+IDLE_SECONDS = 1.0  # the relay is woken at once by a commit; this only covers a wake that was lost with its process
+BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0)  # a broker that is back must not wait long for an emergency
+
+log = logger(__name__)
+
+
+class Relay:
+    """Moves records from an outbox to Kafka. A row leaves once Kafka has it: a crash repeats, never skips."""
+
+    def __init__(self, outbox: Outbox, producer: EventProducer, *, lane: str, metrics: MessagingMetrics) -> None:
+        self._outbox = outbox
+        self._producer = producer
+        self._lane = lane
+        self._metrics = metrics
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Publish until told to stop; a failure is waited out and tried again for ever."""
+        failures = 0
+        while not stopping.is_set():
+            try:
+                await self._measure()  # first, because an outage is when its age matters most
+                moved = await self.publish_once()
+            except TransientError as error:
+                log.warning("The relay waits", lane=self._lane, reason=str(error))
+                wait = BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)]
+                failures += 1
+                await _wait(stopping, wait)
+                continue
+            failures = 0
+            if not moved:
+                await self._outbox.wait(IDLE_SECONDS)
+
+    async def publish_once(self) -> int:
+        """Publish the oldest records and return how many.
+
+        Raises:
+            BrokerUnavailable, DatabaseUnavailable: nothing was removed from the outbox.
+        """
+        pending = await self._outbox.pending(BATCH)
+        await self._producer.send_all([row.record for row in pending])
+        if pending:
+            await self._outbox.discard([row.row_id for row in pending])
+        return len(pending)
+
+    async def _measure(self) -> None:
+        depth = await self._outbox.depth()
+        self._metrics.outbox_records.labels(self._lane).set(depth.records)
+        self._metrics.outbox_oldest.labels(self._lane).set(depth.oldest_seconds)
+
+
+async def _wait(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stopping.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,123 @@
+"""Subscribing through FastStream with the ack rule, and the guard against what FastStream would skip in silence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.subscriber.usecase import LogicSubscriber
+from faststream.message import StreamMessage
+from faststream.security import BaseSecurity, SASLScram512
+
+from shared.messaging.connection import connection_options
+from shared.messaging.received import Record
+from shared.settings import KafkaSettings, ServiceSettings
+
+BATCH_RECORDS = 500
+BATCH_WAIT_MS = 30
+
+
+async def parse_without_headers(record: Any, parse: Any) -> StreamMessage[Any]:
+    """Hide headers from FastStream and put the real record back.
+
+    FastStream decodes every header: a null or binary one would make it skip the record, in batch mode the whole
+    batch, and commit past it.
+    """
+    bare = tuple(_bare(one) for one in record) if _is_batch(record) else _bare(record)
+    message: StreamMessage[Any] = await parse(bare)
+    message.raw_message = record
+    return message
+
+
+async def hand_over_records(message: StreamMessage[Any]) -> tuple[Record, ...]:
+    """Decode nothing: the ack rule reads the records itself, so that bad JSON is its decision too."""
+    raw = message.raw_message
+    return tuple(raw) if _is_batch(raw) else (raw,)
+
+
+def _is_batch(raw: object) -> bool:
+    return isinstance(raw, (tuple, list))  # a tuple from Kafka, a list from FastStream's test broker
+
+
+def _bare(record: Record) -> Record:
+    return replace(record, headers=(), value=record.value or b"")
+
+
+def make_broker(settings: ServiceSettings) -> KafkaBroker:
+    """A FastStream broker with settings that lose nothing; it connects when started."""
+    return KafkaBroker(
+        settings.kafka.bootstrap_servers.split(","),
+        security=_security(settings.kafka),
+        parser=parse_without_headers,
+        decoder=hand_over_records,
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        apply_types=False,
+        logger=None,
+        acks="all",
+        allow_auto_create_topics=False,
+        graceful_timeout=settings.graceful_timeout.total_seconds(),
+        retry_backoff_ms=500,
+        metadata_max_age_ms=5_000,
+    )
+
+
+def _security(settings: KafkaSettings) -> BaseSecurity | None:
+    options = connection_options(settings)
+    uses_tls = settings.security_protocol.endswith("SSL")
+    if "sasl_mechanism" in options:
+        return SASLScram512(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            use_ssl=uses_tls,
+            ssl_context=options.get("ssl_context"),
+        )
+    return BaseSecurity(use_ssl=True, ssl_context=options["ssl_context"]) if uses_tls else None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What to read: topics or a pattern, as which group, one by one (emergency) or in batches (routine)."""
+
+    group: str
+    topics: Sequence[str] = ()
+    pattern: str | None = None
+    batch: bool = False
+    title: str = ""
+    description: str = ""
+
+
+class Settling(Protocol):
+    """What decides the fate of records: `AckRule`, or what stands in front of one."""
+
+    async def settle(self, records: Sequence[Record]) -> None:
+        """Returning acknowledges the records; raising gives them back to Kafka."""
+
+
+def subscribe(
+    broker: KafkaBroker, subscription: Subscription, rule: Settling, *, settings: ServiceSettings
+) -> LogicSubscriber[Any]:
+    """Read topics under the ack rule. Offsets move only when ``rule.settle`` returns."""
+    options: dict[str, Any] = {}
+    if subscription.batch:
+        options = {"batch": True, "max_records": BATCH_RECORDS, "batch_timeout_ms": BATCH_WAIT_MS}
+    if subscription.pattern:
+        options["pattern"] = subscription.pattern
+    subscriber: LogicSubscriber[Any] = broker.subscriber(
+        *subscription.topics,
+        **options,
+        group_id=subscription.group,
+        group_instance_id=f"{subscription.group}-{settings.instance}",
+        auto_offset_reset="earliest",
+        session_timeout_ms=6_000,
+        heartbeat_interval_ms=2_000,
+        max_poll_interval_ms=60_000,
+        title=subscription.title or subscription.group,
+        description=subscription.description,
+    )
+
+    async def take(records: tuple[Record, ...]) -> None:
+        await rule.settle(records)
+
+    subscriber(take)
+    return subscriber

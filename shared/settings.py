@@ -1,0 +1,41 @@
+"""Settings that every service has, from ``LAKSA_*`` environment variables."""
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+
+
+class KafkaSettings(BaseSettings):
+    """How to reach Kafka; all that a client needs, so that code never asks which kind of broker it is."""
+
+    model_config = SettingsConfigDict(env_prefix="LAKSA_KAFKA_", extra="ignore")
+
+    bootstrap_servers: str = Field(description="Comma-separated host:port of the brokers")
+    security_protocol: SecurityProtocol = Field(default="PLAINTEXT", description="How the connection is protected")
+    sasl_username: str | None = Field(default=None, description="SCRAM-SHA-512 user name")
+    sasl_password: SecretStr | None = Field(default=None, description="SCRAM-SHA-512 password")
+    ssl_ca_file: str | None = Field(default=None, description="PEM file of the authority that signed the brokers")
+    replication_factor: int = Field(default=1, ge=1, description="Copies of each partition that topics must have")
+    min_insync_replicas: int = Field(default=1, ge=1, description="Copies that must have a record before it counts")
+
+
+class ServiceSettings(BaseSettings):
+    """What each service reads; a service's own class adds to it."""
+
+    model_config = SettingsConfigDict(env_prefix="LAKSA_", extra="ignore")
+
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="See LAKSA_KAFKA_*")
+    instance: str = Field(default="0", description="Distinguishes replicas; part of Kafka's group.instance.id")
+    http_host: str = Field(default="127.0.0.1", description="Address the HTTP server binds to")
+    http_port: int = Field(default=0, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least severe line")
+    publish_deadline: timedelta = Field(
+        default=timedelta(seconds=20), description="How long a publish may wait for all in-sync replicas, in seconds"
+    )
+    graceful_timeout: timedelta = Field(
+        default=timedelta(seconds=10), description="How long a stop waits for work in hand, in seconds"
+    )
