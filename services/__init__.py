@@ -1,0 +1,1 @@
+"""The four services, and the operator's command line beside them. Services never import each other."""

@@ -1,0 +1,122 @@
+"""What channels send, as strict models: no unknown field, no coercion. OpenAPI shows these."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from shared.domain.texts import has_controls
+
+# RFC 3339 with its offset; seconds since 1970 are no time here, because nobody can tell them from milliseconds.
+# The lower bound of the year keeps every sum with an offset or a tolerance inside what a datetime can hold.
+_MOMENT = re.compile(
+    r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
+)
+TEXT_CHARACTERS = 8_000  # four pages: with the widest characters still within the 64 KiB of a request
+CATEGORY_CHARACTERS = 40
+LINE_ENDS = "\n\r\t\u2028\u2029"
+
+
+def _no_controls(text: str) -> str:
+    if has_controls(text):
+        raise PydanticCustomError("control_characters", "holds control characters")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if has_controls(text) or any(end in text for end in LINE_ENDS):
+        raise PydanticCustomError("control_characters", "holds control characters or line ends")
+    return text
+
+
+def read_moment(value: object) -> object:
+    """An aware time in UTC from RFC 3339 text.
+
+    Raises:
+        PydanticCustomError: ``naive_time``, or ``not_a_time`` for whatever else it is.
+    """
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        raise PydanticCustomError("not_a_time", "is no RFC 3339 time")
+    try:
+        moment = datetime.fromisoformat(value.upper().replace(",", "."))
+    except ValueError:
+        raise PydanticCustomError("not_a_time", "is no RFC 3339 time") from None
+    if moment.tzinfo is None:
+        raise PydanticCustomError("naive_time", "has no UTC offset")
+    return moment.astimezone(UTC)
+
+
+Text = Annotated[str, Field(max_length=TEXT_CHARACTERS), AfterValidator(_no_controls)]
+Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
+Code = Annotated[str, Field(max_length=CATEGORY_CHARACTERS), AfterValidator(_one_line)]
+Landmark = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
+Phone = Annotated[str, Field(max_length=40), AfterValidator(_one_line)]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(read_moment),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class Body(BaseModel):
+    """What all bodies have in common."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class PlaceBody(Body):
+    """Where it is; latitude and longitude belong together and lie in the city."""
+
+    latitude: float | None = Field(default=None, description="Degrees, WGS 84", examples=[-6.178])
+    longitude: float | None = Field(default=None, description="Degrees, WGS 84", examples=[106.63])
+    kecamatan: Line | None = Field(default=None, description="Name or code of a kecamatan", examples=["Karawaci"])
+    kelurahan: Line | None = None
+    landmark: Landmark | None = Field(default=None, description="What one sees there, or the street")
+
+
+class PersonBody(Body):
+    """Who reports or calls; reaches nobody but those who handle the report."""
+
+    name: Line | None = None
+    phone: Phone | None = None
+    email: Line | None = None
+
+
+class _Shared(Body):
+    category: Code | None = Field(
+        default=None,
+        description="A code of the taxonomy. Unknown or none: a person at the Live Room decides",
+        examples=["INF-PJU"],
+    )
+    place: PlaceBody | None = None
+    reporter: PersonBody | None = None
+    source_reference: Line | None = Field(
+        default=None, description="Your own id of the report: sending it again is then harmless"
+    )
+    occurred_at: Moment | None = Field(default=None, description="With offset; not ahead, not older than 30 days")
+    mode: Literal["live", "exercise", "backfill"] = Field(
+        default="live", description="exercise: a drill, never counted; backfill: history, counted, never pushed"
+    )
+
+
+class ReportBody(_Shared):
+    """One citizen report."""
+
+    text: Text = Field(min_length=1, description="What the citizen wrote", examples=["Lampu jalan padam sejak kemarin"])
+
+
+class CallBody(_Shared):
+    """One 112 call. At least one of text and category; what else cannot be used is left out and flagged."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["text"]}, {"required": ["category"]}]})
+
+    text: Text | None = Field(default=None, description="What the operator wrote down")
+    call_type: Code = Field(
+        description="normal, information, prank, ghost or dropped; anything else counts as normal", examples=["normal"]
+    )
+    caller: PersonBody | None = None
+    call_started_at: Moment | None = None
+    call_ended_at: Moment | None = None
+    operator: Line | None = None

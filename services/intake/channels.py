@@ -1,0 +1,94 @@
+"""Who may send: the channels' API keys, as hashes, and what each may do."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from secrets import compare_digest
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from shared.domain.lanes import Channel, Mode
+from shared.errors import ConfigurationError
+
+
+class Scope(StrEnum):
+    """What a channel may do besides sending live reports."""
+
+    CALLS = "calls"
+    BACKFILL = "backfill"
+    EXERCISE = "exercise"
+
+
+SCOPE_OF_MODE: Mapping[Mode, Scope] = {Mode.BACKFILL: Scope.BACKFILL, Mode.EXERCISE: Scope.EXERCISE}
+
+
+class KeyEntry(BaseModel):
+    """One key of a channel. Several entries may share a name: a key is rotated by adding the new one first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # YAML reads an unquoted 112 as a number
+    name: Annotated[Channel, BeforeValidator(str)] = Field(description="The channel")
+    key_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the key, in lower-case hex")
+    scopes: frozenset[Scope] = Field(default=frozenset(), description="What it may do besides live reports")
+
+
+class ChannelsFile(BaseModel):
+    """The file as a whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channels: tuple[KeyEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A channel that has shown who it is, or whose Kafka topic names it."""
+
+    channel: Channel
+    scopes: frozenset[Scope]
+
+    def may_send(self, mode: Mode) -> bool:
+        """Whether reports of this mode are accepted from it."""
+        scope = SCOPE_OF_MODE.get(mode)
+        return scope is None or scope in self.scopes
+
+
+class Channels:
+    """All keys. At rest there are only hashes: a long random key needs no slow one."""
+
+    def __init__(self, entries: Sequence[KeyEntry]) -> None:
+        self._entries = tuple(entries)
+
+    def recognise(self, api_key: str | None) -> Sender | None:
+        """Whose key this is; None for an unknown or missing one. Takes the same time for every wrong key."""
+        digest = hashlib.sha256((api_key or "").encode(errors="surrogateescape")).hexdigest()
+        found = [entry for entry in self._entries if compare_digest(entry.key_sha256, digest)]
+        if not api_key or not found:
+            return None
+        return Sender(found[0].name, frozenset().union(*(entry.scopes for entry in found)))
+
+    def of_topic(self, channel: Channel) -> Sender:
+        """The sender of a channel's own topic: what one of its keys may do, the topic may."""
+        scopes = (entry.scopes for entry in self._entries if entry.name == channel)
+        return Sender(channel, frozenset[Scope]().union(*scopes))
+
+
+def load_channels(path: Path) -> Channels:
+    """Read the channels file.
+
+    Raises:
+        ConfigurationError: it is not there, is no YAML, or says something that is not known.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Channels(ChannelsFile.model_validate(content).channels)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"The channels file {path} cannot be read: {type(error).__name__}") from error
+    except ValidationError as error:
+        places = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise ConfigurationError(f"The channels file {path} cannot be used: {places}") from None

@@ -1,0 +1,71 @@
+"""The raw layer: from bytes to one JSON object, or to the fact that there is none. Pure.
+
+Stricter than the standard library's parser, which takes lone surrogates and keeps the last of two equal keys in
+silence, and quieter: it raises RecursionError and ValueError where this raises `Malformed`.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+MAX_NUMBER_CHARACTERS = 100  # longer ones are attacks: what we read has degrees and no other numbers
+
+
+class Malformed(Exception):  # noqa: N818  # named as the answer's code is
+    """Not one JSON object in UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One JSON object: its fields, the keys that it held twice, and a digest.
+
+    The digest is the same for the same content, whatever the spacing and the order of the keys.
+    """
+
+    fields: dict[str, Any]
+    duplicate_keys: tuple[str, ...]
+    digest: bytes
+
+
+def read_document(body: bytes, kind: str) -> Document:
+    """Read one JSON object; ``kind`` joins the digest, so that a report and a call never count as the same body.
+
+    NaN and infinity are read as numbers: where they stand for a place, that is what the answer should say.
+
+    Raises:
+        Malformed: no UTF-8, no JSON, no object, too deep, an endless number, half of a surrogate pair.
+    """
+    duplicates: list[str] = []
+
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        collected = dict(pairs)
+        if len(collected) < len(pairs):
+            names = [name for name, _ in pairs]
+            duplicates.extend(sorted({name for name in names if names.count(name) > 1}))
+        return collected
+
+    try:
+        fields = json.loads(
+            body.decode("utf-8-sig"), object_pairs_hook=collect, parse_int=_read_int, parse_float=_read_float
+        )
+        canonical = json.dumps([kind, fields], sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError):
+        raise Malformed("Not JSON in UTF-8") from None  # the parser's own error would quote the body
+    if not isinstance(fields, dict):
+        raise Malformed("Not a JSON object")
+    return Document(fields, tuple(duplicates), hashlib.sha256(canonical).digest())
+
+
+def _read_int(text: str) -> int:
+    return int(_bounded(text))
+
+
+def _read_float(text: str) -> float:
+    return float(_bounded(text))
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MAX_NUMBER_CHARACTERS:
+        raise ValueError("An endless number")
+    return text

@@ -1,0 +1,170 @@
+"""The events that intake tells of: a report in full, and its countable dimensions without any personal data."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import orjson
+
+from services.intake.case_steps import Step
+from services.intake.submissions import Submission
+from shared.domain.identity import event_id, submitted_event_id
+from shared.domain.lanes import Channel, Lane, Mode
+from shared.events.catalogue import REGISTERED, STATUS_CHANGED, SUBMITTED, UNREADABLE
+from shared.events.envelope import RAW_CONTENT_TYPE, Attributes, headers_of
+from shared.events.models import DepartmentAnswer, ReportRegistered, ReportStatusChanged, ReportSubmitted
+from shared.events.outgoing import OutgoingRecord, record_of
+from shared.messaging import topics
+from shared.observability.tracing import child_of
+
+SOURCE: Final = "/laksa/intake"
+MAX_RAW_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the channel is told, and what both events share."""
+
+    report_id: UUID
+    ticket: str
+    status_url: str
+    lane: Lane
+    flags: tuple[str, ...]
+
+
+def receipt_json(receipt: Receipt) -> bytes:
+    """The body of a 202."""
+    return orjson.dumps(
+        {
+            "report_id": str(receipt.report_id),
+            "ticket": receipt.ticket,
+            "status_url": receipt.status_url,
+            "flags": receipt.flags,
+        }
+    )
+
+
+def report_records(
+    submission: Submission, receipt: Receipt, *, channel: Channel, received_at: datetime, traceparent: str
+) -> list[OutgoingRecord]:
+    """``report.submitted`` for the lane's router, and ``report.registered`` for the counts."""
+    submitted_id = submitted_event_id(receipt.report_id, submission.digest)
+    extensions = {"lane": receipt.lane.value, "mode": submission.mode.value}
+    if submission.category:
+        extensions["category"] = submission.category.code
+
+    def attributes(identity: UUID, kind: str) -> Attributes:
+        return Attributes(
+            id=str(identity),
+            type=kind,
+            source=SOURCE,
+            subject=str(receipt.report_id),
+            time=received_at,
+            extensions=extensions,
+            traceparent=child_of(traceparent),
+            correlation_id=str(receipt.report_id),
+        )
+
+    return [
+        record_of(
+            topics.reports(receipt.lane),
+            attributes(submitted_id, SUBMITTED),
+            _submitted(submission, receipt, channel, received_at),
+        ),
+        record_of(
+            topics.LIFECYCLE,
+            attributes(event_id(submitted_id, "report.registered"), REGISTERED),
+            _registered(submission, receipt, channel, received_at),
+        ),
+    ]
+
+
+def _submitted(submission: Submission, receipt: Receipt, channel: Channel, received_at: datetime) -> ReportSubmitted:
+    return ReportSubmitted(
+        report_id=receipt.report_id,
+        ticket=receipt.ticket,
+        channel=channel,
+        lane=receipt.lane,
+        mode=submission.mode,
+        category=submission.category_text,
+        text=submission.text,
+        place=submission.place,
+        reporter=submission.reporter,
+        call=submission.call,
+        source_reference=submission.source_reference,
+        occurred_at=submission.occurred_at,
+        received_at=received_at,
+        flags=receipt.flags,
+    )
+
+
+def _registered(submission: Submission, receipt: Receipt, channel: Channel, received_at: datetime) -> ReportRegistered:
+    # a code that the taxonomy does not have is what somebody typed: it stays out of what is kept for ever
+    return ReportRegistered(
+        report_id=receipt.report_id,
+        ticket=receipt.ticket,
+        channel=channel,
+        lane=receipt.lane,
+        mode=submission.mode,
+        category=submission.category.code if submission.category else None,
+        kecamatan=submission.place.kecamatan if submission.place else None,
+        call_type=submission.call.call_type if submission.call else None,
+        occurred_at=submission.occurred_at or received_at,
+        received_at=received_at,
+        flags=receipt.flags,
+    )
+
+
+def unreadable_record(body: bytes, *, identity: UUID, received_at: datetime, traceparent: str) -> OutgoingRecord:
+    """The raw bytes of a 112 call that nobody can parse, for the supervisor."""
+    attributes = Attributes(
+        id=str(identity),
+        type=UNREADABLE,
+        source=SOURCE,
+        subject=str(identity),
+        time=received_at,
+        extensions={"lane": Lane.EMERGENCY.value},
+        traceparent=child_of(traceparent),
+        correlation_id=str(identity),
+        content_type=RAW_CONTENT_TYPE,
+    )
+    return OutgoingRecord(
+        topic=topics.reports(Lane.EMERGENCY),
+        key=attributes.subject.encode(),
+        value=body[:MAX_RAW_BYTES],
+        headers=headers_of(attributes),
+    )
+
+
+def status_records(
+    answer: DepartmentAnswer, opd: str, step: Step, *, lane: Lane, mode: Mode, traceparent: str
+) -> list[OutgoingRecord]:
+    """``report.status_changed``: in full for the notifier; for the counts without the note and the person's name."""
+    changed = ReportStatusChanged(
+        report_id=answer.report_id,
+        opd=opd,
+        lane=lane,
+        from_status=step.from_status,
+        to_status=step.to_status,
+        by=answer.by,
+        at=step.at,
+        recorded_at=step.recorded_at,
+        seq=step.seq,
+        note=answer.note,
+    )
+    attributes = Attributes(
+        id=str(event_id(answer.report_id, "report.status_changed", opd, step.seq)),
+        type=STATUS_CHANGED,
+        source=SOURCE,
+        subject=str(answer.report_id),
+        time=step.recorded_at,
+        extensions={"lane": lane.value, "opd": opd, "mode": mode.value},
+        traceparent=child_of(traceparent),
+        correlation_id=str(answer.report_id),
+    )
+    without_people = changed.model_copy(update={"by": opd, "note": None})
+    return [
+        record_of(topics.UPDATES, attributes, changed),
+        record_of(topics.LIFECYCLE, attributes, without_people),
+    ]

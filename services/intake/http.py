@@ -1,0 +1,261 @@
+"""Intake's front door: reports and 112 calls over HTTP."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response, Security
+from fastapi.security import APIKeyHeader
+from pydantic import BaseModel, Field
+from starlette.requests import ClientDisconnect
+
+from services.intake.bodies import CallBody, ReportBody
+from services.intake.channels import Channels, Scope, Sender
+from services.intake.faults import Fault
+from services.intake.metrics import UNKNOWN, IntakeMetrics
+from services.intake.registration import ModeForbidden, Origin, Registration, StillInProgress
+from services.intake.submissions import Submission
+from services.intake.validation import MAX_BODY_BYTES, Rejected, read_call, read_report
+from shared.domain.lanes import Channel
+from shared.domain.taxonomy import Taxonomy
+from shared.errors import DatabaseUnavailable, IdempotencyMismatch
+from shared.observability.logs import logger
+from shared.observability.problems import Problem, documented_problems
+from shared.observability.tracing import child_of
+
+API_KEY: Final = "X-API-Key"
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+KEY_CHARACTERS: Final = 200
+KEY_IGNORED: Final = "idempotency_key_ignored"
+IN_PROGRESS_RETRY_SECONDS: Final = 1
+REFUSALS: Final = (400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 503)
+
+log = logger(__name__)
+
+
+class ReceiptBody(BaseModel):
+    """A report was accepted: it is on disk here and will be delivered, whatever happens next."""
+
+    report_id: str = Field(description="Its id in every event", json_schema_extra={"format": "uuid"})
+    ticket: str = Field(description="Its number for the citizen", examples=["LKS-0F3K9-7QW2M-1XZ"])
+    status_url: str = Field(description="Where its life can be read; 404 not_yet_known for its first moments")
+    flags: list[str] = Field(description="What was mended, left out or unknown; codes, never values")
+
+
+class IntakeApi:
+    """Admits, reads, checks and registers one request after another."""
+
+    def __init__(
+        self,
+        registration: Registration,
+        channels: Channels,
+        taxonomy: Taxonomy,
+        metrics: IntakeMetrics,
+        *,
+        body_timeout: timedelta,
+    ) -> None:
+        self._registration = registration
+        self._channels = channels
+        self._taxonomy = taxonomy
+        self._metrics = metrics
+        self._body_seconds = body_timeout.total_seconds()
+
+    async def submit_report(self, request: Request) -> Response:
+        """Take a citizen report. Strict: a field that cannot be used refuses the whole report.
+
+        Sending it again with the same `source_reference` (or, without one, the same `Idempotency-Key`) and the same
+        body gives the same answer for 7 days and is no second report.
+        """
+        sender = self._admit(request, None)
+        return await self._take(request, sender, read_report, lenient=False)
+
+    async def submit_call(self, request: Request) -> Response:
+        """Take a 112 call. Whatever can be saved is accepted, the rest is flagged.
+
+        Only `text` or `category` is needed. The same `source_reference` with another body is another report. A body
+        that is no JSON is answered with 400, and kept all the same: a person at the Live Room looks at its bytes.
+        """
+        sender = self._admit(request, Scope.CALLS)
+        return await self._take(request, sender, read_call, lenient=True)
+
+    def _admit(self, request: Request, needed: Scope | None) -> Sender:
+        request.state.traceparent = child_of(request.headers.get("traceparent"))
+        operation = "calls" if needed else "reports"
+        sender = self._channels.recognise(request.headers.get(API_KEY))
+        if sender is None:
+            self._count_auth_failure(UNKNOWN, operation)
+            raise Problem(
+                401,
+                "unauthorized",
+                "No valid credentials",
+                f"Send your channel's key in {API_KEY}.",
+                headers={"WWW-Authenticate": "ApiKey"},
+            )
+        if needed and needed not in sender.scopes:
+            raise self._forbidden(sender, operation)
+        return sender
+
+    async def _take(
+        self, request: Request, sender: Sender, read: Callable[..., Submission | Rejected], *, lenient: bool
+    ) -> Response:
+        try:
+            body = await read_body(request, self._body_seconds)
+            origin = self._origin_of(request, sender, lenient=lenient)
+            submission = read(body, now=origin.received_at, taxonomy=self._taxonomy)
+            if isinstance(submission, Rejected):
+                raise await self._rejected(submission, body, origin)
+            registered = await self._register(submission, origin)
+        except Problem as problem:
+            self._count_refusal(sender.channel, problem.code, lenient=lenient)
+            raise
+        except DatabaseUnavailable:
+            self._count_refusal(sender.channel, "unavailable", lenient=lenient)
+            raise
+        return Response(registered, status_code=202, media_type="application/json")
+
+    async def _register(self, submission: Submission, origin: Origin) -> bytes:
+        try:
+            return (await self._registration.register(submission, origin)).answer
+        except ModeForbidden:
+            raise self._forbidden(origin.sender, submission.mode) from None
+        except IdempotencyMismatch:
+            raise Problem(
+                422,
+                "idempotency_mismatch",
+                "The reference or key was used for another body",
+                "Give each report its own source_reference or Idempotency-Key.",
+            ) from None
+        except StillInProgress:
+            raise Problem(
+                409,
+                "in_progress",
+                "The same request is being worked on",
+                "Send it again in a moment; it will not be stored twice.",
+                headers={"Retry-After": str(IN_PROGRESS_RETRY_SECONDS)},
+            ) from None
+
+    async def _rejected(self, rejected: Rejected, body: bytes, origin: Origin) -> Problem:
+        if rejected.code == "malformed":
+            if origin.lenient:
+                await self._registration.keep_unreadable(body, origin)
+            return Problem(400, "malformed", "The body is not a JSON object", "Send one JSON object in UTF-8.")
+        return _invalid(rejected.faults)
+
+    def _origin_of(self, request: Request, sender: Sender, *, lenient: bool) -> Origin:
+        key = request.headers.get(IDEMPOTENCY_KEY, "").strip()
+        usable = len(key) <= KEY_CHARACTERS and key.isascii() and key.isprintable()
+        if not usable and not lenient:
+            raise _invalid((Fault((IDEMPOTENCY_KEY,), "not_a_key"),))
+        return Origin(
+            sender=sender,
+            received_at=self._registration.now(),
+            traceparent=request.state.traceparent,
+            lenient=lenient,
+            idempotency_key=key if key and usable else None,
+            flags=() if usable else (KEY_IGNORED,),
+        )
+
+    def _forbidden(self, sender: Sender, operation: str) -> Problem:
+        self._count_auth_failure(sender.channel, operation)
+        return Problem(403, "forbidden", "Not allowed", "Ask for the scope, or send what your channel may send.")
+
+    def _count_auth_failure(self, channel: str, operation: str) -> None:
+        self._metrics.auth_failures.labels(channel, operation).inc()
+        log.warning("Credentials were refused", channel=channel, operation=operation)
+
+    def _count_refusal(self, channel: Channel, code: str, *, lenient: bool) -> None:
+        self._metrics.received.labels(channel, UNKNOWN, code).inc()
+        if lenient:  # somebody may be waiting for help: this pages
+            log.error("A 112 call was refused", channel=channel, code=code)
+
+
+async def read_body(request: Request, seconds: float) -> bytes:
+    """The body, as far as 64 KiB; it is measured while it comes in, because nobody has to declare its length.
+
+    Raises:
+        Problem: 415 for another media type or a compressed body, 413 for one too large, 408 for one too slow.
+    """
+    _check_media_type(request)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise _closing(413, "too_large", "The body is too large", "At most 64 KiB.")
+    except TimeoutError:
+        raise _closing(408, "too_slow", "The body came too slowly", "Send it again.") from None
+    except ClientDisconnect:
+        raise _closing(408, "incomplete", "The body ended too early", "Send it again.") from None
+    return bytes(body)
+
+
+def _check_media_type(request: Request) -> None:
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    name, _, value = parameters.strip().lower().partition("=")
+    if media_type.strip().lower() != "application/json" or (name == "charset" and value.strip('"') != "utf-8"):
+        raise Problem(415, "unsupported_media_type", "Not JSON", "Send Content-Type: application/json, in UTF-8.")
+    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise Problem(415, "unsupported_encoding", "Compressed", "Send the body as it is, uncompressed.")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
+        raise _closing(413, "too_large", "The body is too large", "At most 64 KiB.")
+
+
+def _closing(status: int, code: str, title: str, detail: str) -> Problem:
+    """A refusal of a body that was not read to its end: the connection is of no more use."""
+    return Problem(status, code, title, detail, headers={"Connection": "close"})
+
+
+def _invalid(faults: tuple[Fault, ...]) -> Problem:
+    errors = [(fault.dotted, fault.code) for fault in faults]
+    return Problem(422, "invalid", "Fields cannot be used", "Mend the fields under errors.", errors=errors)
+
+
+def api_routes(api: IntakeApi) -> APIRouter:
+    """The routes, documented for OpenAPI; bodies are read by hand, so that every rule about them is ours."""
+    routes = APIRouter(tags=["intake"], dependencies=[Security(APIKeyHeader(name=API_KEY, auto_error=False))])
+    for path, endpoint, body in (
+        ("/v1/reports", api.submit_report, ReportBody),
+        ("/v1/calls", api.submit_call, CallBody),
+    ):
+        routes.add_api_route(
+            path,
+            endpoint,
+            methods=["POST"],
+            status_code=202,
+            response_model=ReceiptBody,
+            responses=documented_problems(*REFUSALS),
+            openapi_extra=_request_documentation(body),
+        )
+    return routes
+
+
+def _request_documentation(body: type[BaseModel]) -> dict[str, Any]:
+    schema = body.model_json_schema()
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _without_references(schema, schema.pop("$defs", {}))}},
+        },
+        "parameters": [
+            {
+                "name": IDEMPOTENCY_KEY,
+                "in": "header",
+                "description": "Makes sending again harmless where the body has no source_reference",
+                "schema": {"type": "string", "maxLength": KEY_CHARACTERS, "pattern": "^[ -~]*$"},
+            }
+        ],
+    }
+
+
+def _without_references(schema: Any, definitions: dict[str, Any]) -> Any:
+    """The schema with its ``$defs`` put in place: inside an OpenAPI document they would point to nowhere."""
+    if isinstance(schema, list):
+        return [_without_references(one, definitions) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _without_references(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {name: _without_references(one, definitions) for name, one in schema.items()}

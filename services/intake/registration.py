@@ -1,0 +1,220 @@
+"""The use case: register what was submitted, once, whatever is sent or read again."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.intake.channels import Sender
+from services.intake.events import Receipt, receipt_json, report_records, unreadable_record
+from services.intake.metrics import IntakeMetrics
+from services.intake.spool import Acceptance, Accepted, Entry, Mismatched, Spool, Standing, Undecided
+from services.intake.submissions import Submission
+from shared.domain.identity import event_id, report_id_of, ticket_number
+from shared.domain.lanes import Channel, Lane, Mode
+from shared.errors import DatabaseUnavailable, IdempotencyMismatch, InvalidEvent, TransientError
+from shared.observability.logs import logger
+from shared.observability.tracing import trace_id_of
+
+CONCURRENT_WAIT_SECONDS = 1.0
+REFERENCE_REUSED = "reference_reused"
+
+log = logger(__name__)
+
+
+class ModeForbidden(InvalidEvent):
+    """The channel may not send reports of this mode."""
+
+
+class StillInProgress(TransientError):  # noqa: N818  # named after what happened
+    """The same request is being worked on and did not end in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a submission came from, and what it is called there.
+
+    ``lenient`` is the policy of 112: another body under the same reference is another report. ``kafka_position`` is
+    (topic, partition, offset).
+    """
+
+    sender: Sender
+    received_at: datetime
+    traceparent: str
+    lenient: bool
+    idempotency_key: str | None = None
+    kafka_position: tuple[str, int, int] | None = None
+    flags: tuple[str, ...] = ()
+
+    @property
+    def channel(self) -> Channel:
+        """The channel that sent it."""
+        return self.sender.channel
+
+    def name_of(self, source_reference: str | None) -> bytes | None:
+        """What a repeat is recognised by: the reference, else the key, else the place in Kafka; None: nothing."""
+        named = [
+            ("reference", source_reference),
+            ("key", self.idempotency_key),
+            ("position", self.kafka_position),
+        ]
+        best = next(((kind, name) for kind, name in named if name), None)
+        # hashed: a channel may use a phone number as its reference, and this is kept longer than the report
+        return hashlib.sha256(json.dumps([self.channel, *best]).encode()).digest() if best else None
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The answer to a request: JSON text, the very same for each repeat."""
+
+    answer: bytes
+    repeated: bool
+
+
+class Registration:
+    """Registers reports and keeps unreadable calls, in the spool of their lane."""
+
+    def __init__(
+        self,
+        spools: Mapping[Lane, Spool],
+        *,
+        stats_url: str,
+        now: Callable[[], datetime],
+        metrics: IntakeMetrics,
+    ) -> None:
+        self._spools = spools
+        self._stats_url = stats_url
+        self.now = now
+        self._metrics = metrics
+        # in memory only: a crash leaves no mark behind that nobody would take away
+        self._in_progress: dict[bytes, asyncio.Future[tuple[bytes, bytes]]] = {}
+
+    async def register(self, submission: Submission, origin: Origin) -> Registered:
+        """Return once the report is on disk, or has been since earlier.
+
+        Raises:
+            ModeForbidden: the channel may not send this mode.
+            IdempotencyMismatch: another body came under the same name before (never where the origin is lenient).
+            StillInProgress: the same name is being registered and that took more than a second.
+            DatabaseUnavailable: the spool is down, too slow, or too full for routine reports.
+        """
+        if not origin.sender.may_send(submission.mode):
+            raise ModeForbidden("The channel has no scope for this mode")
+        name = origin.name_of(submission.source_reference)
+        if name is None:
+            return await self._store(submission, origin, None)
+        answer = await self._wait_for_twin(name, submission.digest)
+        if answer is not None:
+            self._count(origin, submission, "repeated")
+            return Registered(answer, repeated=True)
+        mark = asyncio.get_running_loop().create_future()
+        self._in_progress[name] = mark
+        try:
+            registered = await self._store(submission, origin, name)
+            mark.set_result((submission.digest, registered.answer))
+        finally:
+            del self._in_progress[name]
+            mark.cancel()  # no effect where it has its result
+        return registered
+
+    async def keep_unreadable(self, body: bytes, origin: Origin) -> None:
+        """Keep a call that nobody can parse: it may be somebody's emergency, so a person must see its bytes.
+
+        Raises:
+            DatabaseUnavailable: it is not on disk.
+        """
+        digest = hashlib.sha256(body).digest()
+        # a client that repeats its mistake at once tells the same; the same bytes an hour later are news again
+        hour = origin.received_at.strftime("%Y-%m-%dT%H")
+        identity = event_id(f"{origin.channel}/{digest.hex()}/{hour}", "report.unreadable")
+        record = unreadable_record(
+            body, identity=identity, received_at=origin.received_at, traceparent=origin.traceparent
+        )
+
+        def accept(_standing: Standing) -> Acceptance:
+            return Acceptance(None, Mode.LIVE, b"", [record])
+
+        await self._spools[Lane.EMERGENCY].submit(Entry(None, digest, lenient=True, accept=accept))
+
+    async def _wait_for_twin(self, name: bytes, digest: bytes) -> bytes | None:
+        """Wait while the same name is being registered; its answer where it had the same body."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + CONCURRENT_WAIT_SECONDS
+        while (twin := self._in_progress.get(name)) is not None:
+            await asyncio.wait({twin}, timeout=give_up_at - loop.time())
+            if not twin.done():
+                raise StillInProgress("The same request is in progress")
+            if not twin.cancelled() and twin.result()[0] == digest:
+                return twin.result()[1]
+        return None
+
+    async def _store(self, submission: Submission, origin: Origin, name: bytes | None) -> Registered:
+        lane = submission.lane_from(origin.channel)
+        spool = self._spools[lane]
+        if lane is Lane.ROUTINE and not spool.has_room:
+            raise DatabaseUnavailable("The spool is too full for routine reports")
+
+        def accept(standing: Standing) -> Acceptance:
+            return self._acceptance(submission, origin, lane, standing)
+
+        outcome = await spool.submit(Entry(name, submission.digest, lenient=origin.lenient, accept=accept))
+        if isinstance(outcome, Undecided):
+            raise DatabaseUnavailable("The other lane's spool does not answer")
+        if isinstance(outcome, Mismatched):
+            raise IdempotencyMismatch("Another body came under the same reference or key before")
+        if isinstance(outcome, Accepted):
+            self._count(origin, submission, "accepted")
+            log.info(
+                "A report was accepted",
+                report_id=outcome.acceptance.report_id,
+                channel=origin.channel,
+                lane=lane,
+                trace_id=trace_id_of(origin.traceparent),
+            )
+            return Registered(outcome.acceptance.answer, repeated=False)
+        self._count(origin, submission, "repeated")
+        return Registered(outcome.answer, repeated=True)
+
+    def _acceptance(self, submission: Submission, origin: Origin, lane: Lane, standing: Standing) -> Acceptance:
+        report_id = self._identify(submission, origin, standing)
+        reused = (REFERENCE_REUSED,) if standing is Standing.REUSED else ()
+        receipt = Receipt(
+            report_id=report_id,
+            ticket=ticket_number(report_id),
+            status_url=f"{self._stats_url}/v1/reports/{report_id}",
+            lane=lane,
+            flags=(*submission.flags, *origin.flags, *reused),
+        )
+        return Acceptance(
+            report_id=str(report_id),
+            mode=submission.mode,
+            answer=receipt_json(receipt),
+            records=report_records(
+                submission,
+                receipt,
+                channel=origin.channel,
+                received_at=origin.received_at,
+                traceparent=origin.traceparent,
+            ),
+        )
+
+    @staticmethod
+    def _identify(submission: Submission, origin: Origin, standing: Standing) -> UUID:
+        """The report's id; the body joins its name where that may stand for another report already."""
+        return report_id_of(
+            origin.channel,
+            submission.source_reference,
+            origin.idempotency_key,
+            origin.kafka_position,
+            None if standing is Standing.NEW else submission.digest,
+        )
+
+    def _count(self, origin: Origin, submission: Submission, result: str) -> None:
+        lane = submission.lane_from(origin.channel)
+        self._metrics.received.labels(origin.channel, lane, result).inc()
+        if result == "accepted":
+            for flag in (*submission.flags, *origin.flags):
+                self._metrics.flags.labels(flag).inc()

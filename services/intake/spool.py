@@ -1,0 +1,253 @@
+"""The spool: what was accepted is on disk, together with what must be published of it, before anybody is told.
+
+One SQLite file per lane. Requests that come in together are committed together: one fdatasync serves them all.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from sqlalchemy import insert
+from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.intake.metrics import IntakeMetrics
+from services.intake.spool_file import PURGE_ROWS, Recollection, SpoolFile, recall
+from services.intake.tables import reports, requests
+from shared.domain.lanes import Mode
+from shared.errors import DatabaseUnavailable
+from shared.events.outgoing import OutgoingRecord
+from shared.observability.logs import logger
+
+GROUP = 200  # requests in one commit, so that the first of a burst does not wait for the last
+SUBMIT_SECONDS = 3.0  # a disk that takes longer is as good as down: the channel should try again
+ELSEWHERE_SECONDS = 0.5  # for the other lane's file; one lane never waits long for the other
+REMEMBERED = timedelta(days=7)
+PURGE_SECONDS = 3600.0
+WATCH_SECONDS = 1.0
+FULL = 0.7  # of the limit; the rest is kept for what is already on its way
+
+log = logger(__name__)
+
+
+class Standing(Enum):
+    """How a request that is to be accepted stands to earlier ones of its name."""
+
+    NEW = "new"
+    REUSED = "reused"  # its name came before, with another body
+    UNCERTAIN = "uncertain"  # the other lane's file does not answer: it may have come before
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What accepting a request writes; ``report_id`` is None where it is no report (an unreadable call)."""
+
+    report_id: str | None
+    mode: Mode
+    answer: bytes
+    records: Sequence[OutgoingRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request on its way into the spool. ``name`` is None where nothing tells a repeat from another report.
+
+    ``lenient``: another body under the same name is another report, not a mistake to refuse.
+    """
+
+    name: bytes | None
+    digest: bytes
+    lenient: bool
+    accept: Callable[[Standing], Acceptance]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """On disk, now."""
+
+    acceptance: Acceptance
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """On disk since earlier; the answer is the one given then."""
+
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatched:
+    """Another body came under this name before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """The other lane's file does not answer, so nobody can say whether this is a repeat; nothing was written."""
+
+
+Outcome = Accepted | Repeated | Mismatched | Undecided
+
+
+def judge(entry: Entry, own: Recollection, elsewhere: Recollection | None) -> Outcome:
+    """Decide about one request from what both lanes remember of its name; None: the other lane does not answer."""
+    if entry.name is None:
+        return Accepted(entry.accept(Standing.NEW))
+    remembered = own.get(entry.name, {}) | (elsewhere or {}).get(entry.name, {})
+    if entry.digest in remembered:
+        return Repeated(remembered[entry.digest])
+    if remembered and not entry.lenient:
+        return Mismatched()
+    if remembered:
+        return Accepted(entry.accept(Standing.REUSED))
+    if elsewhere is None and not entry.lenient:
+        return Undecided()
+    return Accepted(entry.accept(Standing.NEW if elsewhere is not None else Standing.UNCERTAIN))
+
+
+class Spool:
+    """Accepts requests of one lane, in groups. `run` must be running; `close` ends it once all is settled."""
+
+    def __init__(self, own: SpoolFile, other: SpoolFile, *, limit_bytes: int, metrics: IntakeMetrics) -> None:
+        self.lane = own.lane
+        self._own = own
+        self._other = other
+        self._limit = limit_bytes
+        self._metrics = metrics
+        self._queue: list[tuple[Entry, asyncio.Future[Outcome]]] = []
+        self._work = asyncio.Event()
+        self._closed = False
+        self._used = 0
+
+    @property
+    def has_room(self) -> bool:
+        """False where more than 70 % of the limit was in use when it was last measured."""
+        return self._used < self._limit * FULL
+
+    async def submit(self, entry: Entry) -> Outcome:
+        """Return once the request's fate is on disk.
+
+        Raises:
+            DatabaseUnavailable: it is not, or not in time. After a timeout it may be later, under the same ids.
+        """
+        if self._closed:
+            raise DatabaseUnavailable("The spool is closed")
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._queue.append((entry, future))
+        self._work.set()
+        try:
+            async with asyncio.timeout(SUBMIT_SECONDS):
+                return await future
+        except TimeoutError:
+            raise DatabaseUnavailable("The spool did not commit in time") from None
+
+    async def run(self, _stopping: asyncio.Event) -> None:
+        """Commit until closed. Not until ``stopping``: what the consumers still have in hand must be committed too."""
+        while not (self._closed and not self._queue):
+            await self._work.wait()
+            self._work.clear()
+            while self._queue:
+                group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
+                # whoever waits no more was told that nothing is stored
+                await self._settle([one for one in group if not one[1].done()])
+
+    async def close(self) -> None:
+        """Take nothing more and let `run` end."""
+        self._closed = True
+        self._work.set()
+
+    async def watch(self, stopping: asyncio.Event) -> None:
+        """Measure how full the file is, and forget old requests, until told to stop."""
+        purge_at = 0.0
+        while not stopping.is_set():
+            try:
+                self._used = await self._own.used_bytes()
+                self._metrics.spool_bytes.labels(self.lane).set(self._used)
+                if time.monotonic() >= purge_at:
+                    forgotten = await self._own.forget_before(time.time() - REMEMBERED.total_seconds())
+                    purge_at = time.monotonic() + (0 if forgotten == PURGE_ROWS else PURGE_SECONDS)
+            except DatabaseUnavailable as error:
+                log.warning("The spool cannot be measured", lane=self.lane, reason=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), WATCH_SECONDS)
+
+    async def _settle(self, group: Sequence[tuple[Entry, "asyncio.Future[Outcome]"]]) -> None:
+        if not group:
+            return
+        try:
+            with self._metrics.committing.labels(self.lane).time():
+                outcomes = await self._commit([entry for entry, _ in group])
+        except DatabaseUnavailable as error:
+            _fail(group, error)
+        except Exception as error:
+            if len(group) > 1:  # one of them is bad: let the others not pay for it
+                for one in group:
+                    await self._settle([one])
+                return
+            log.exception("A request cannot be written to the spool", lane=self.lane)
+            _fail(group, error)
+        else:
+            for (_, future), outcome in zip(group, outcomes, strict=True):
+                if not future.done():
+                    future.set_result(outcome)
+
+    async def _commit(self, entries: Sequence[Entry]) -> list[Outcome]:
+        names = [entry.name for entry in entries if entry.name is not None]
+        elsewhere = await self._recall_elsewhere(names)
+        async with self._own.writing() as connection:
+            own = await recall(connection, names)
+            outcomes = [_judge_in_turn(entry, own, elsewhere) for entry in entries]
+            accepted = [
+                (entry, outcome.acceptance)
+                for entry, outcome in zip(entries, outcomes, strict=True)
+                if isinstance(outcome, Accepted)
+            ]
+            await self._write(connection, accepted)
+        if accepted:
+            self._own.outbox.wake()
+        return outcomes
+
+    async def _recall_elsewhere(self, names: Sequence[bytes]) -> Recollection | None:
+        """What the other lane remembers: the same reference may come with a body that takes another lane."""
+        if not names:
+            return {}
+        try:
+            return await asyncio.wait_for(self._other.recall(names), ELSEWHERE_SECONDS)
+        except (DatabaseUnavailable, TimeoutError):
+            log.warning("The other lane's spool does not answer", lane=self.lane)
+            return None
+
+    async def _write(self, connection: AsyncConnection, accepted: Sequence[tuple[Entry, Acceptance]]) -> None:
+        now = time.time()
+        named = [
+            {"name": entry.name, "body_digest": entry.digest, "answer": acceptance.answer, "accepted_at": now}
+            for entry, acceptance in accepted
+            if entry.name is not None
+        ]
+        registered = [
+            {"report_id": acceptance.report_id, "mode": acceptance.mode, "accepted_at": now}
+            for _, acceptance in accepted
+            if acceptance.report_id is not None
+        ]
+        if named:
+            await connection.execute(insert(requests), named)
+        if registered:  # known already where its request was forgotten after 7 days
+            await connection.execute(insert_or_ignore(reports).on_conflict_do_nothing(), registered)
+        await self._own.outbox.add(connection, [record for _, one in accepted for record in one.records])
+
+
+def _judge_in_turn(entry: Entry, own: Recollection, elsewhere: Recollection | None) -> Outcome:
+    """Judge one of a group; what is accepted is remembered at once, for those of the same name behind it."""
+    outcome = judge(entry, own, elsewhere)
+    if isinstance(outcome, Accepted) and entry.name is not None:
+        own.setdefault(entry.name, {})[entry.digest] = outcome.acceptance.answer
+    return outcome
+
+
+def _fail(group: Sequence[tuple[Entry, "asyncio.Future[Outcome]"]], error: Exception) -> None:
+    for _, future in group:
+        if not future.done():
+            future.set_exception(error)

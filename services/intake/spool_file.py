@@ -1,0 +1,110 @@
+"""One lane's spool file: SQLite on a local disk, always; what is committed survives a power cut."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.intake.tables import metadata, outbox, requests
+from shared.db.engine import check_database, database_errors, make_engine, reading, sqlite_url
+from shared.db.outbox import Outbox
+from shared.domain.lanes import Lane
+from shared.errors import DatabaseUnavailable
+
+PURGE_ROWS = 1_000  # at a time, so that nobody waits behind a purge
+FORGET = "DELETE FROM requests WHERE rowid IN (SELECT rowid FROM requests WHERE accepted_at < :moment LIMIT :rows)"
+USED_BYTES = (
+    "SELECT (page_count - freelist_count) * page_size"
+    " FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
+)
+
+Recollection = dict[bytes, dict[bytes, bytes]]  # name → digest of a body that came under it → its answer
+
+
+class SpoolFile:
+    """One lane's file: a connection that writes, taken in turn, and a few that only read."""
+
+    def __init__(self, directory: Path, lane: Lane) -> None:
+        self.lane = lane
+        self.path = directory / f"{lane}.db"
+        self._writer = make_engine(sqlite_url(self.path), pool_size=1)
+        self._reader = reading(make_engine(sqlite_url(self.path), pool_size=2))
+        self.outbox = Outbox(self._writer, outbox)
+
+    async def open(self) -> None:
+        """Make what is not there yet; nobody else may read the folder.
+
+        Raises:
+            DatabaseUnavailable: the folder or the file cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise DatabaseUnavailable("The spool's folder cannot be made") from error
+        async with self.writing() as connection:
+            await connection.run_sync(metadata.create_all)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes.
+
+        Raises:
+            DatabaseUnavailable: locked, full, read-only or gone; nothing was written.
+        """
+        with database_errors():
+            async with self._writer.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads, beside whoever writes.
+
+        Raises:
+            DatabaseUnavailable: it does not answer.
+        """
+        with database_errors():
+            async with self._reader.connect() as connection:
+                yield connection
+
+    async def check(self) -> None:
+        """Ask for one row.
+
+        Raises:
+            DatabaseUnavailable: it does not answer.
+        """
+        await check_database(self._reader)
+
+    async def recall(self, names: Sequence[bytes]) -> Recollection:
+        """What came under these names."""
+        async with self.reading() as connection:
+            return await recall(connection, names)
+
+    async def used_bytes(self) -> int:
+        """Bytes in use; room that was freed inside the file does not count."""
+        async with self.reading() as connection:
+            return int((await connection.execute(text(USED_BYTES))).scalar_one())
+
+    async def forget_before(self, moment: float) -> int:
+        """Remove the oldest remembered requests of before a Unix time, and return how many."""
+        async with self.writing() as connection:
+            done = await connection.execute(text(FORGET), {"moment": moment, "rows": PURGE_ROWS})
+        return done.rowcount
+
+
+async def recall(connection: AsyncConnection, names: Sequence[bytes]) -> Recollection:
+    """What came under these names, as seen by this transaction."""
+    if not names:
+        return {}
+    columns = (requests.c.name, requests.c.body_digest, requests.c.answer)
+    rows = await connection.execute(select(*columns).where(requests.c.name.in_(names)))
+    found: Recollection = {}
+    for name, digest, answer in rows:
+        found.setdefault(name, {})[digest] = answer
+    return found
