@@ -1,0 +1,114 @@
+"""A department's word that it has a report, as a signed callback."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+from services.notifier.clock import Now
+from services.notifier.endpoints import Endpoint, Endpoints
+from services.notifier.metrics import NotifierMetrics
+from services.notifier.parcels import Answer, Parcel, acknowledged_fact
+from services.notifier.signing import SignatureRefused, verify
+from services.notifier.store import Store
+from services.notifier.work import by_id
+from shared.domain.texts import strip_controls
+from shared.errors import LaksaError
+from shared.observability.logs import logger
+
+log = logger(__name__)
+
+
+class DeliveryUnknown(LaksaError):  # noqa: N818  # named after what is the case
+    """No delivery of this lane has this id."""
+
+
+class OtherDepartment(LaksaError):  # noqa: N818  # as above
+    """The signature is good, but of a department that this delivery was not made for."""
+
+
+class Acknowledgement(BaseModel):
+    """What a callback may say: who took the report (else the endpoint's name stands), a remark, when help arrives."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    by: str | None = Field(default=None, min_length=1, max_length=100)
+    note: str | None = Field(default=None, max_length=1000)
+    eta: AwareDatetime | None = None
+
+    @field_validator("by", "note")
+    @classmethod
+    def _clean(cls, text: str | None) -> str | None:
+        return text if text is None else strip_controls(text)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledging:
+    """Accepts callbacks: authenticated, bound to delivery and department, idempotent (N11)."""
+
+    store: Store
+    endpoints: Endpoints
+    metrics: NotifierMetrics
+    now: Now
+
+    async def acknowledge(self, delivery_id: UUID | None, headers: Mapping[str, str], body: bytes) -> Parcel:
+        """Note an acknowledgement and stop the pushes; said again, it changes nothing and answers the same.
+
+        Raises:
+            SignatureRefused: no endpoint's secret made the signature, or it was made for another delivery.
+            DeliveryUnknown, OtherDepartment: see there.
+            ValidationError: the body is not an `Acknowledgement`.
+            DatabaseUnavailable: nothing was noted.
+        """
+        signers = self._signers(headers, body)
+        parcel = await self.store.find(delivery_id) if delivery_id else None
+        if parcel is None:
+            raise DeliveryUnknown("No delivery has this id")
+        signer = next((one for one in signers if one.id == parcel.endpoint_id), None) or next(
+            (one for one in signers if one.opd == parcel.endpoint_opd), None
+        )
+        if signer is None:
+            raise OtherDepartment("This delivery is another department's")
+        said = Acknowledgement.model_validate_json(body or b"{}")
+        return await self._note(parcel, signer, _message_id(headers), said)
+
+    async def _note(self, parcel: Parcel, signer: Endpoint, message_id: str, said: Acknowledgement) -> Parcel:
+        answer = Answer(said.by or signer.id, "callback", self.now())
+        eta = said.eta.timestamp() if said.eta else None
+        async with self.store.transaction() as work:
+            # the path is not signed: a message id that was used for one delivery is good for no other
+            if message_id != str(parcel.id) and not await work.bind_callback(signer.id, message_id, parcel.id):
+                raise SignatureRefused("This callback was made for another delivery")
+            ended = await work.acknowledge(by_id(parcel.id), answer, note=said.note, eta=eta)
+            await work.publish([acknowledged_fact(one, answer) for one in ended])
+        for one in ended:
+            self.metrics.observe_acknowledgement(one.lane, seconds=answer.at - one.received_at)
+            log.info(
+                "A delivery was acknowledged",
+                delivery_id=str(one.id),
+                report_id=str(one.report_id),
+                endpoint=one.endpoint_id,
+            )
+        return ended[0] if ended else await self._as_it_stands(parcel)
+
+    async def _as_it_stands(self, parcel: Parcel) -> Parcel:
+        return await self.store.find(parcel.id) or parcel
+
+    def _signers(self, headers: Mapping[str, str], body: bytes) -> list[Endpoint]:
+        found = [one for one in self.endpoints.by_id.values() if one.secrets and _has_signed(one, headers, body)]
+        if not found:
+            raise SignatureRefused("No endpoint's secret made this signature")
+        return found
+
+
+def _has_signed(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> bool:
+    try:
+        verify(endpoint.secrets, headers, body)
+    except SignatureRefused:
+        return False
+    return True
+
+
+def _message_id(headers: Mapping[str, str]) -> str:
+    return next(value for name, value in headers.items() if name.lower() == "webhook-id")

@@ -1,0 +1,187 @@
+"""What a department's topic brings: a report to hand over, or an emergency that nobody could parse."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from shared.domain.clocks import acknowledge_by
+from shared.domain.identity import event_id
+from shared.domain.lanes import Lane, Mode
+from shared.domain.taxonomy import TRIAGE_OPD, Priority, Taxonomy
+from shared.domain.texts import has_controls, strip_controls
+from shared.errors import MissingAttribute, PermanentError
+from shared.events.catalogue import ASSIGNED, UNREADABLE
+from shared.events.envelope import RAW_CONTENT_TYPE, TYPE_PREFIX, Attributes, attributes_of, headers_of, text_headers
+from shared.events.models import ReportSubmitted, utc_text
+from shared.events.outgoing import OutgoingRecord
+from shared.messaging import topics
+from shared.messaging.received import Received, Record, event_parser
+from shared.observability.tracing import child_of
+
+MAX_RAW_BYTES = 64 * 1024  # what intake keeps of a body that it cannot read
+OWNER = "owner"
+INFORMED = "informed"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A report, or the raw bytes of one, that a department must be told of.
+
+    ``data`` is the pushed body's ``data`` as JSON, already cut to what the lane may carry. ``acknowledge_by`` is None
+    for a department that is only informed: it has no clock.
+    """
+
+    event_id: str
+    report_id: UUID
+    kind: str
+    opd: str
+    role: str
+    mode: str
+    category: str | None
+    happened_at: datetime
+    received_at: datetime
+    acknowledge_by: datetime | None
+    traceparent: str
+    data: bytes
+
+
+def assignment_parser(lane: Lane, taxonomy: Taxonomy, *, stats_url: str) -> Callable[[Record], Assignment]:
+    """A parser for the departments' topics of a lane; it raises what `event_parser` raises."""
+    parse_report = event_parser({ASSIGNED: ReportSubmitted})
+
+    def parse(record: Record) -> Assignment:
+        attributes = attributes_of(text_headers(record.headers))
+        if has_controls(attributes.id):
+            raise MissingAttribute("The event id is not plain text")
+        if attributes.type == UNREADABLE:
+            return _unreadable(record, attributes)
+        received = parse_report(record)
+        data = _full_data(received) if lane is Lane.EMERGENCY else _thin_data(received, stats_url)
+        return _assignment(received, lane, taxonomy, data)
+
+    return parse
+
+
+def rescue_unreadable(record: Record, error: Exception) -> list[OutgoingRecord]:
+    """A record of the emergency lane that nobody can parse is still an emergency: its bytes go to the supervisor.
+
+    One that went there already is not sent again: that would never end.
+    """
+    topic = topics.opd(TRIAGE_OPD, Lane.EMERGENCY)
+    if record.topic == topic and text_headers(record.headers).get("ce_type") == UNREADABLE:
+        return []
+    attributes = Attributes(
+        id=str(event_id(f"{record.topic}/{record.partition}/{record.offset}", "report.unreadable")),
+        type=UNREADABLE,
+        source="/laksa/notifier",
+        subject=(record.key or b"").decode(errors="replace"),
+        time=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        extensions={"lane": Lane.EMERGENCY, "opd": TRIAGE_OPD, "role": OWNER, "why": _code(error)},
+        traceparent=child_of(None),
+        content_type=RAW_CONTENT_TYPE,
+    )
+    return [OutgoingRecord(topic, record.key or b"", (record.value or b"")[:MAX_RAW_BYTES], headers_of(attributes))]
+
+
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, PermanentError) else "unclassified"
+
+
+def _assignment(received: Received[ReportSubmitted], lane: Lane, taxonomy: Taxonomy, data: bytes) -> Assignment:
+    attributes, report = received.attributes, received.event
+    role = _role(received)
+    category = taxonomy.category(report.category)
+    priority = category.priority if category else _priority_of_unknown(lane)
+    return Assignment(
+        event_id=attributes.id,
+        report_id=report.report_id,
+        kind="report.assigned",
+        opd=topics.opd_of(received.topic),
+        role=role,
+        mode=_mode(report),
+        category=category.code if category else None,
+        happened_at=attributes.time or report.received_at,
+        received_at=report.received_at,
+        acknowledge_by=acknowledge_by(priority, report.received_at) if role == OWNER else None,
+        traceparent=child_of(attributes.traceparent),
+        data=data,
+    )
+
+
+def _priority_of_unknown(lane: Lane) -> Priority:
+    return Priority.P1 if lane is Lane.EMERGENCY else Priority.P3
+
+
+def _full_data(received: Received[ReportSubmitted]) -> bytes:
+    """The whole report, fields that we do not know included: a dispatcher must need no second call."""
+    try:
+        report: dict[str, Any] = orjson.loads(received.body)
+    except orjson.JSONDecodeError:  # pydantic reads a little more than JSON, such as NaN in a field that we ignore
+        report = received.event.model_dump(mode="json")
+    return orjson.dumps(report | _addressee(received))
+
+
+def _thin_data(received: Received[ReportSubmitted], stats_url: str) -> bytes:
+    report = received.event
+    thin: dict[str, Any] = {
+        "report_id": str(report.report_id),
+        "ticket": report.ticket,
+        "category": report.category,
+        "place": {"kecamatan": report.place.kecamatan if report.place else None},
+        "link": f"{stats_url}/v1/reports/{report.report_id}",
+        "mode": report.mode,
+    }
+    return orjson.dumps(thin | _addressee(received))
+
+
+def _addressee(received: Received[ReportSubmitted]) -> dict[str, Any]:
+    return {"opd": topics.opd_of(received.topic), "role": _role(received)}
+
+
+def _role(received: Received[ReportSubmitted]) -> str:
+    # whatever is not said to be informed only, owns: a clock too many is better than one too few
+    return INFORMED if received.attributes.extensions.get("role") == INFORMED else OWNER
+
+
+def _mode(report: ReportSubmitted) -> Mode:
+    return Mode(report.mode) if report.mode in set(Mode) else Mode.LIVE
+
+
+def _unreadable(record: Record, attributes: Attributes) -> Assignment:
+    raw = (record.value or b"")[:MAX_RAW_BYTES]
+    received_at = attributes.time or datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    report_id = _uuid_or_derived(attributes)
+    text, _ = strip_controls(raw.decode(errors="replace"))
+    data = {
+        "report_id": str(report_id),
+        "received_at": utc_text(received_at.astimezone(UTC)),
+        "text": text,
+        "body_base64": base64.b64encode(raw).decode(),
+        "why": attributes.extensions.get("why"),
+    }
+    return Assignment(
+        event_id=attributes.id,
+        report_id=report_id,
+        kind=UNREADABLE.removeprefix(TYPE_PREFIX).removesuffix(".v1"),
+        opd=topics.opd_of(record.topic),
+        role=OWNER,
+        mode=Mode.LIVE,
+        category=None,
+        happened_at=received_at,
+        received_at=received_at,
+        acknowledge_by=acknowledge_by(Priority.P1, received_at),
+        traceparent=child_of(attributes.traceparent),
+        data=orjson.dumps(data),
+    )
+
+
+def _uuid_or_derived(attributes: Attributes) -> UUID:
+    try:
+        return UUID(attributes.subject)
+    except ValueError:
+        return event_id(attributes.id, "report.unreadable")

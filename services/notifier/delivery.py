@@ -1,0 +1,260 @@
+"""The leased send loop: claims what is due, pushes it, and keeps how it ended.
+
+Apart from consuming: a slow receiver holds up neither Kafka nor another receiver. A worker that dies gives its
+deliveries back when their leases end; one that comes back too late cannot overwrite what others did meanwhile.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from services.notifier.channels import WebhookChannel
+from services.notifier.clock import Now
+from services.notifier.endpoints import Endpoints
+from services.notifier.metrics import NotifierMetrics
+from services.notifier.parcels import Parcel, fact_of
+from services.notifier.schedule import PushPolicy, PushResult, Step, next_step, policy_of
+from services.notifier.signing import sign
+from services.notifier.store import Quota, Store
+from services.notifier.work import Claimed
+from shared.domain.delivery import DeliveryState
+from shared.domain.lanes import Lane
+from shared.errors import DatabaseUnavailable
+from shared.events.models import utc_text
+from shared.events.outgoing import OutgoingRecord
+from shared.observability.logs import logger
+from shared.observability.tracing import child_of
+
+LEASE_SECONDS = {Lane.EMERGENCY: 15.0, Lane.ROUTINE: 20.0}  # longer than a whole exchange; F19 asks for 15 s
+POLL_SECONDS = {Lane.EMERGENCY: 0.25, Lane.ROUTINE: 1.0}  # new work wakes the loop at once; this finds retries
+DATABASE_WAIT_SECONDS = 1.0
+FINISH_SECONDS = 8.0  # of the 20 s that a service may take to stop
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """How many pushes to one endpoint may be in hand at once; retries leave some for what was never tried."""
+
+    total: int
+    retries: int
+
+
+SLOTS = {Lane.EMERGENCY: Slots(total=8, retries=4), Lane.ROUTINE: Slots(total=4, retries=3)}
+
+
+class NotSendable(Exception):  # noqa: N818  # named after what is the case
+    """A delivery that no try can be made for; ``code`` says why, from a closed set."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Sender:
+    """Pushes the due deliveries of one lane until told to stop."""
+
+    def __init__(
+        self,
+        *,
+        lane: Lane,
+        store: Store,
+        endpoints: Endpoints,
+        channel: WebhookChannel,
+        metrics: NotifierMetrics,
+        public_url: str,
+        now: Now,
+    ) -> None:
+        self._lane = lane
+        self._store = store
+        self._endpoints = endpoints
+        self._channel = channel
+        self._metrics = metrics
+        self._public_url = public_url
+        self._now = now
+        self._woken = asyncio.Event()
+        self._in_hand: dict[asyncio.Task[None], Claimed] = {}
+        self._known = set(endpoints.by_id)
+
+    def wake(self) -> None:
+        """Something is due now."""
+        self._woken.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Push what is due until told to stop, then finish what is in hand. A database that is away is waited for."""
+        looked_up = False
+        while not stopping.is_set():
+            try:
+                if not looked_up:
+                    self._known |= await self._store.endpoints_in_use()
+                    looked_up = True
+                started = await self.start_due()
+            except DatabaseUnavailable as error:
+                log.warning("The sender waits", lane=self._lane, reason=str(error))
+                await self._wait(DATABASE_WAIT_SECONDS)
+                continue
+            if not started:
+                await self._wait(POLL_SECONDS[self._lane])
+        await self.finish(FINISH_SECONDS)
+
+    async def start_due(self) -> int:
+        """Claim what is due and start pushing it; returns how many pushes were started.
+
+        Raises:
+            DatabaseUnavailable: nothing was started.
+        """
+        now = self._now()
+        ids = await self._store.due(self._quotas(), now)
+        if not ids:
+            return 0
+        async with self._store.transaction() as work:
+            claimed = await work.claim(ids, now=now, until=now + LEASE_SECONDS[self._lane], token=uuid4().hex)
+        for one in claimed:
+            task = asyncio.create_task(self._deliver(one))
+            self._in_hand[task] = one
+            task.add_done_callback(self._let_go)
+        self._metrics.in_flight.labels(self._lane).set(len(self._in_hand))
+        return len(claimed)
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for the pushes in hand; those that take longer are cut and tried again when their lease ends."""
+        if self._in_hand:
+            await asyncio.wait(list(self._in_hand), timeout=seconds)
+        for task in list(self._in_hand):
+            task.cancel()
+
+    def _quotas(self) -> list[Quota]:
+        total: Counter[str] = Counter(one.parcel.endpoint_id for one in self._in_hand.values())
+        retries = Counter(one.parcel.endpoint_id for one in self._in_hand.values() if one.parcel.attempt > 1)
+        slots = SLOTS[self._lane]
+        return [
+            Quota(name, slots.total - total[name], slots.retries - retries[name])
+            for name in self._known
+            if total[name] < slots.total
+        ]
+
+    def _let_go(self, task: asyncio.Task[None]) -> None:
+        del self._in_hand[task]
+        self._metrics.in_flight.labels(self._lane).set(len(self._in_hand))
+        if not task.cancelled() and (error := task.exception()):
+            log.critical("Keeping the outcome of a push failed in our own code", exc_info=error)
+        self.wake()  # a slot is free
+
+    async def _deliver(self, claimed: Claimed) -> None:
+        parcel = claimed.parcel
+        try:
+            result = await self._try_once(claimed)
+        except NotSendable as error:
+            result = PushResult(error_code=error.code)
+        except Exception:  # a report that makes our own code raise is a failed try, never a hot loop
+            log.exception("Pushing failed in our own code", report_id=str(parcel.report_id), delivery_id=str(parcel.id))
+            result = PushResult(error_code="internal")
+        try:
+            await self._settle(claimed, result)
+        except DatabaseUnavailable as error:
+            # the lease ends by itself, and the try is made again with the same webhook-id
+            log.warning("The outcome of a push was not kept", delivery_id=str(parcel.id), reason=str(error))
+
+    async def _try_once(self, claimed: Claimed) -> PushResult:
+        parcel = claimed.parcel
+        if parcel.attempt == 1:
+            waited = max(0.0, self._now() - parcel.received_at)
+            self._metrics.end_to_end.labels(self._lane, "first_push").observe(waited)
+        secrets = self._endpoints.secrets(parcel.endpoint_id)
+        if parcel.url is None or not secrets:
+            raise NotSendable("endpoint_removed")
+        body = push_body(claimed, self._public_url)
+        headers = sign(secrets, str(parcel.id), body, at=datetime.now(UTC))
+        result = await self._channel.push(
+            parcel.url, headers | {"traceparent": child_of(parcel.traceparent)}, body, _policy(claimed)
+        )
+        self._metrics.push_seconds.labels(self._lane).observe(result.latency_ms / 1000)
+        return result
+
+    async def _settle(self, claimed: Claimed, result: PushResult) -> None:
+        now = self._now()
+        step = next_step(
+            _policy_or_default(claimed),
+            claimed.parcel.attempt,
+            result,
+            now=datetime.now(UTC),
+            spread=random.random(),  # noqa: S311  # jitter is no secret
+        )
+        async with self._store.transaction() as work:
+            is_mine = await work.settle(claimed, result, step, now=now)
+            if is_mine:
+                await work.publish(_facts(claimed.parcel, result, step, now))
+        self._metrics.attempts.labels(self._lane, (result.failure or "accepted") if is_mine else "stale").inc()
+        if is_mine:
+            self._metrics.deliveries.labels(self._lane, step.state).inc()
+            self._tell(claimed.parcel, result, step)
+
+    def _tell(self, parcel: Parcel, result: PushResult, step: Step) -> None:
+        about = {
+            "report_id": str(parcel.report_id),
+            "delivery_id": str(parcel.id),
+            "endpoint": parcel.endpoint_id,
+            "attempt": parcel.attempt,
+            "outcome": result.failure or "accepted",
+        }
+        if result.needs_a_person or result.error_code == "endpoint_removed":
+            self._metrics.paging.labels(self._lane).inc()
+            log.critical("A receiver refuses our pushes, a person has to look", **about)
+        elif step.state is DeliveryState.EXHAUSTED:
+            log.critical("A delivery was given up on, a person has to look", **about)
+        elif result.failure:
+            log.warning("A push failed and will be tried again", **about)
+        else:
+            log.info("A push was accepted", **about)
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), seconds)
+        self._woken.clear()
+
+
+def push_body(claimed: Claimed, public_url: str) -> bytes:
+    """The body of every try of a delivery, always the same bytes: ``type``, ``timestamp``, ``data``, ``ack_url``."""
+    happened_at = datetime.fromtimestamp(claimed.happened_at, UTC)
+    return orjson.dumps(
+        {
+            "type": claimed.kind,
+            "timestamp": utc_text(happened_at),
+            "data": orjson.Fragment(claimed.data),
+            "ack_url": f"{public_url}/v1/deliveries/{claimed.parcel.id}/ack",
+        }
+    )
+
+
+def _policy(claimed: Claimed) -> PushPolicy:
+    frozen: dict[str, Any] = json.loads(claimed.policy)
+    return PushPolicy(**{**frozen, "delays": tuple(frozen["delays"])})
+
+
+def _policy_or_default(claimed: Claimed) -> PushPolicy:
+    try:
+        return _policy(claimed)
+    except (ValueError, TypeError, KeyError):
+        return policy_of(claimed.parcel.lane)  # a frozen policy that cannot be read must not make a hot loop
+
+
+def _facts(parcel: Parcel, result: PushResult, step: Step, now: float) -> list[OutgoingRecord]:
+    kind = "delivered" if result.accepted else "failed"
+    details = {
+        "status_code": result.status_code,
+        "error_code": result.failure,
+        "latency_ms": round(result.latency_ms, 1),
+    }
+    facts = [fact_of(parcel, kind, at=now, state=step.state, **details)]
+    if step.state is DeliveryState.EXHAUSTED:
+        facts.append(fact_of(parcel, "exhausted", at=now, state=step.state, **details))
+    return facts

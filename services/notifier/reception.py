@@ -1,0 +1,109 @@
+"""Taking in what a department must be told, and what departments have answered."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from services.notifier.assignment import Assignment
+from services.notifier.clock import Now
+from services.notifier.endpoints import Endpoints, Reach, Recipients
+from services.notifier.metrics import NotifierMetrics
+from services.notifier.parcels import Answer, Parcel, acknowledged_fact, new_parcel
+from services.notifier.schedule import first_delay, policy_of
+from services.notifier.store import Store
+from services.notifier.work import Case, Intake, by_case
+from shared.domain.lanes import Lane
+from shared.domain.texts import strip_controls
+from shared.events.models import ReportStatusChanged
+from shared.observability.logs import logger
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """Turns assignments into deliveries, and answers into acknowledgements.
+
+    All is in the database before the caller's offset moves; ``wake`` tells the sender that something is due.
+    """
+
+    lane: Lane
+    store: Store
+    endpoints: Endpoints
+    metrics: NotifierMetrics
+    now: Now
+    wake: Callable[[], None]
+
+    async def take_in(self, assignments: Sequence[Assignment]) -> None:
+        """Make the deliveries of assignments that are new; those seen before change nothing.
+
+        Raises:
+            DatabaseUnavailable: nothing was taken in.
+        """
+        reached = {one.event_id: (one, self.endpoints.recipients(one.opd, one.mode)) for one in assignments}
+        parcels: list[Parcel] = []
+        async with self.store.transaction() as work:
+            answers = await work.meet([case_of(assignment) for assignment, _ in reached.values()])
+            policy = policy_of(self.lane)
+            intakes = [Intake(assignment, to.endpoints, policy) for assignment, to in reached.values()]
+            new = await work.register(intakes, self.now())
+            for event_id in new:
+                assignment, recipients = reached[event_id]
+                parcels += self._parcels(assignment, recipients, answers.get(case_of(assignment)))
+            await work.add(parcels)
+            await work.publish([acknowledged_fact(one, _answer_of(one)) for one in parcels if one.acknowledged_at])
+        for event_id in new:
+            self._tell(*reached[event_id])
+        for parcel in parcels:
+            self.metrics.deliveries.labels(self.lane, parcel.state).inc()
+        self.wake()
+
+    async def note_answers(self, changes: Sequence[ReportStatusChanged]) -> None:
+        """Stop a department's pushes of a report that it has answered, whatever it said.
+
+        Another department's pushes of the same report go on (a change of status is no delivery).
+
+        Raises:
+            DatabaseUnavailable: none of the answers was noted.
+        """
+        answers = {(one.report_id, one.opd): one for one in sorted(changes, key=lambda one: one.seq)}
+        ended: list[Parcel] = []
+        async with self.store.transaction() as work:
+            for case in sorted(answers, key=str):
+                change = answers[case]
+                answer = Answer(strip_controls(change.by)[0], "department", change.recorded_at.timestamp())
+                await work.note_answer(case, change.to_status, answer)
+                ended += await work.acknowledge(by_case(case), answer)
+            await work.publish([acknowledged_fact(parcel, _answer_of(parcel)) for parcel in ended])
+        for parcel in ended:
+            self.metrics.observe_acknowledgement(self.lane, seconds=_answer_of(parcel).at - parcel.received_at)
+
+    def _parcels(self, assignment: Assignment, recipients: Recipients, answer: Answer | None) -> list[Parcel]:
+        now = self.now()
+        delay = first_delay(policy_of(self.lane), random.random())  # noqa: S311  # jitter is no secret
+        return [
+            new_parcel(assignment, endpoint, self.lane, now=now, due_at=now + delay, answer=answer)
+            for endpoint in recipients.endpoints
+        ]
+
+    def _tell(self, assignment: Assignment, recipients: Recipients) -> None:
+        self.metrics.reach.labels(self.lane, recipients.reach).inc()
+        about = {
+            "opd": assignment.opd,
+            "reach": recipients.reach,
+            "report_id": str(assignment.report_id),
+            "event_id": assignment.event_id,
+        }
+        if recipients.reach is Reach.NO_DRILL:
+            log.warning("No endpoint takes drills, this one reaches nobody", **about)
+        elif recipients.reach is not Reach.DEPARTMENT:
+            log.critical("A department has no endpoint, its report goes elsewhere", **about)
+
+
+def case_of(assignment: Assignment) -> Case:
+    """The report at its department."""
+    return assignment.report_id, assignment.opd
+
+
+def _answer_of(parcel: Parcel) -> Answer:
+    return Answer(parcel.acknowledged_by or "", parcel.acknowledged_via or "", parcel.acknowledged_at or 0.0)

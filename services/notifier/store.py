@@ -1,0 +1,136 @@
+"""The notifier's memory: what came in, what goes where, what was tried, who answered. SQLite and PostgreSQL."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.notifier.parcels import Parcel
+from services.notifier.tables import deliveries, metadata
+from services.notifier.work import Work, parcel_of
+from shared.db.engine import database_errors, reading
+from shared.db.outbox import Outbox
+from shared.domain.delivery import DeliveryState
+from shared.domain.lanes import Lane, Mode
+
+UNANSWERED = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.RETRYING, DeliveryState.DELIVERED)
+READ_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many deliveries of an endpoint may be claimed: in all, and of those that were tried before."""
+
+    endpoint_id: str
+    total: int
+    retries: int
+
+
+class Store:
+    """Opens transactions, and answers questions that change nothing."""
+
+    def __init__(self, engine: AsyncEngine, outbox: Outbox) -> None:
+        self._engine = engine
+        self._outbox = outbox
+
+    async def prepare(self) -> None:
+        """Make the tables that are not there yet.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer.
+        """
+        with database_errors():
+            async with self._engine.begin() as connection:
+                await connection.run_sync(metadata.create_all)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Work]:
+        """A transaction: all of its changes and facts become true together, or none.
+
+        Raises:
+            DatabaseUnavailable: nothing of it is true.
+        """
+        with database_errors():
+            async with self._engine.begin() as connection:
+                work = Work(connection, self._outbox)
+                yield work
+        if work.published:
+            self._outbox.wake()
+
+    async def find(self, delivery_id: UUID) -> Parcel | None:
+        """The delivery of an id."""
+        rows = await self._read(select(deliveries).where(deliveries.c.id == delivery_id))
+        return parcel_of(rows[0]) if rows else None
+
+    async def of_report(self, report_id: UUID) -> list[Parcel]:
+        """All deliveries of a report, in the order in which they were made."""
+        ordered = select(deliveries).where(deliveries.c.report_id == report_id)
+        rows = await self._read(ordered.order_by(deliveries.c.created_at, deliveries.c.id).limit(READ_LIMIT))
+        return [parcel_of(row) for row in rows]
+
+    async def in_state(self, lane: Lane, state: DeliveryState) -> list[Parcel]:
+        """The deliveries of a lane in a state, the oldest reports first."""
+        chosen = select(deliveries).where(deliveries.c.lane == lane, deliveries.c.state == state)
+        return [parcel_of(row) for row in await self._read(chosen.order_by(deliveries.c.received_at).limit(READ_LIMIT))]
+
+    async def due(self, quotas: Sequence[Quota], now: float) -> list[UUID]:
+        """Deliveries that may be claimed now: per endpoint the untried ones first, then those due the longest."""
+        with database_errors():
+            async with reading(self._engine).connect() as connection:
+                earliest = await connection.scalar(select(func.min(deliveries.c.due_at)))
+                if earliest is None or earliest > now:
+                    return []  # the usual answer, asked for several times a second
+                return [one for quota in quotas for one in await _due_at_endpoint(connection, quota, now)]
+
+    async def endpoints_in_use(self) -> set[str]:
+        """The endpoints that deliveries were made for, those included that are not in the file any more."""
+        return {row.endpoint_id for row in await self._read(select(deliveries.c.endpoint_id).distinct())}
+
+    async def oldest_unanswered(self, lane: Lane) -> float | None:
+        """When the oldest live report without its department's acknowledgement was received."""
+        waiting = and_(deliveries.c.state.in_(UNANSWERED), deliveries.c.lane == lane, deliveries.c.mode == Mode.LIVE)
+        rows = await self._read(select(func.min(deliveries.c.received_at).label("oldest")).where(waiting))
+        oldest: float | None = rows[0].oldest
+        return oldest
+
+    async def count(self, lane: Lane, condition: ColumnElement[bool]) -> int:
+        """How many deliveries of a lane a condition holds for."""
+        rows = await self._read(
+            select(func.count().label("found")).select_from(deliveries).where(deliveries.c.lane == lane, condition)
+        )
+        return int(rows[0].found)
+
+    async def _read(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        with database_errors():
+            async with reading(self._engine).connect() as connection:
+                rows: Sequence[Row[Any]] = (await connection.execute(statement)).all()
+                return rows
+
+
+def overdue(now: float, grace: float) -> ColumnElement[bool]:
+    """Deliveries that nobody acted on though they were due ``grace`` seconds ago."""
+    return deliveries.c.due_at < now - grace
+
+
+def late(now: float) -> ColumnElement[bool]:
+    """Deliveries whose department has not acknowledged in its time."""
+    return and_(deliveries.c.state.in_(UNANSWERED), deliveries.c.acknowledge_by < now, deliveries.c.mode == Mode.LIVE)
+
+
+def exhausted() -> ColumnElement[bool]:
+    """Deliveries that were given up on."""
+    return deliveries.c.state == DeliveryState.EXHAUSTED
+
+
+async def _due_at_endpoint(connection: AsyncConnection, quota: Quota, now: float) -> list[UUID]:
+    async def find(limit: int, *, fresh: bool) -> list[UUID]:
+        mine = and_(deliveries.c.endpoint_id == quota.endpoint_id, deliveries.c.fresh == fresh)
+        found = select(deliveries.c.id).where(mine, deliveries.c.due_at <= now).order_by(deliveries.c.due_at)
+        return list(await connection.scalars(found.limit(max(0, limit))))
+
+    untried = await find(quota.total, fresh=True)
+    return untried + await find(min(quota.retries, quota.total - len(untried)), fresh=False)

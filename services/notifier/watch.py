@@ -1,0 +1,53 @@
+"""Watching for what nobody acted on: overdue, late and exhausted deliveries, and the oldest unanswered report."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+from services.notifier.clock import Now
+from services.notifier.metrics import NotifierMetrics
+from services.notifier.store import Store, exhausted, late, overdue
+from shared.domain.lanes import Lane
+from shared.errors import DatabaseUnavailable
+from shared.observability.logs import logger
+
+WATCH_SECONDS = 5.0
+GRACE_SECONDS = 15.0  # a delivery that is due for longer than a lease was forgotten by somebody (N10)
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Measures the deliveries of one lane, and says loudly where some are overdue."""
+
+    lane: Lane
+    store: Store
+    metrics: NotifierMetrics
+    now: Now
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Look every few seconds until told to stop."""
+        while not stopping.is_set():
+            try:
+                await self.look()
+            except DatabaseUnavailable as error:
+                log.warning("The watch waits", lane=self.lane, reason=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), WATCH_SECONDS)
+
+    async def look(self) -> None:
+        """Measure once.
+
+        Raises:
+            DatabaseUnavailable: the figures stay as they were.
+        """
+        now = self.now()
+        oldest = await self.store.oldest_unanswered(self.lane)
+        self.metrics.oldest_unacknowledged.labels(self.lane).set(0.0 if oldest is None else max(0.0, now - oldest))
+        troubles = {"overdue": overdue(now, GRACE_SECONDS), "late": late(now), "exhausted": exhausted()}
+        for trouble, condition in troubles.items():
+            found = await self.store.count(self.lane, condition)
+            self.metrics.rows.labels(self.lane, trouble).set(found)
+            if trouble == "overdue" and found:
+                log.error("Deliveries are overdue, nobody acts on them", lane=self.lane, deliveries=found)

@@ -1,0 +1,218 @@
+"""What may be done to the notifier's tables inside one transaction."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, and_, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifier.assignment import Assignment
+from services.notifier.endpoints import Endpoint
+from services.notifier.parcels import Answer, Parcel
+from services.notifier.schedule import PushPolicy, PushResult, Step
+from services.notifier.tables import answers, attempts, callbacks, deliveries, inbox
+from shared.db.outbox import Outbox
+from shared.domain.delivery import SETTLED, DeliveryState
+from shared.domain.lanes import Lane
+from shared.events.outgoing import OutgoingRecord
+
+OPEN = tuple(state.value for state in DeliveryState if state not in SETTLED)
+
+Case = tuple[UUID, str]  # a report at a department
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """One assignment with what is frozen at its first sight."""
+
+    assignment: Assignment
+    endpoints: Sequence[Endpoint]
+    policy: PushPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that this worker alone may push until its lease ends, with all that the push needs.
+
+    ``policy`` and ``data`` are as they were frozen; reading them may fail, which then is the try's failure.
+    """
+
+    parcel: Parcel
+    token: str
+    kind: str
+    happened_at: float
+    policy: str
+    data: bytes
+
+
+class Work:
+    """What may be done inside one transaction."""
+
+    def __init__(self, connection: AsyncConnection, outbox: Outbox) -> None:
+        self._connection = connection
+        self._outbox = outbox
+        self._insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        self.published = False
+
+    async def publish(self, records: Sequence[OutgoingRecord]) -> None:
+        """Publish records once, and only if, this transaction is committed."""
+        await self._outbox.add(self._connection, records)
+        self.published = self.published or bool(records)
+
+    async def meet(self, cases: Collection[Case]) -> dict[Case, Answer]:
+        """Note these cases, and return the answers that their departments have given already."""
+        wanted = sorted(set(cases), key=str)  # one order for all, so that two transactions cannot wait in a ring
+        await self._connection.execute(
+            self._insert(answers).on_conflict_do_nothing(),
+            [{"report_id": report_id, "opd": opd} for report_id, opd in wanted],
+        )
+        answered = select(answers).where(
+            tuple_(answers.c.report_id, answers.c.opd).in_(wanted), answers.c.status.is_not(None)
+        )
+        return {
+            (row.report_id, row.opd): Answer(row.answered_by, "department", row.answered_at)
+            for row in await self._connection.execute(answered)
+        }
+
+    async def note_answer(self, case: Case, status: str, answer: Answer) -> None:
+        """Keep a department's answer, so that it also counts for assignments that come after it."""
+        told = {"status": status, "answered_by": answer.by, "answered_at": answer.at}
+        row = {"report_id": case[0], "opd": case[1], **told}
+        await self._connection.execute(
+            self._insert(answers).values(row).on_conflict_do_update(index_elements=["report_id", "opd"], set_=told)
+        )
+
+    async def register(self, intakes: Sequence[Intake], now: float) -> set[str]:
+        """Write inbox rows and return the event ids that were not known before."""
+        new = await self._connection.execute(
+            self._insert(inbox).on_conflict_do_nothing().returning(inbox.c.event_id),
+            [_inbox_row(intake, now) for intake in intakes],
+        )
+        return {row.event_id for row in new}
+
+    async def add(self, parcels: Sequence[Parcel]) -> None:
+        """Write new deliveries."""
+        if parcels:
+            rows = [asdict(parcel) for parcel in parcels]
+            await self._connection.execute(self._insert(deliveries).on_conflict_do_nothing(), rows)
+
+    async def claim(self, ids: Sequence[UUID], *, now: float, until: float, token: str) -> list[Claimed]:
+        """Lease those of the deliveries that are still due; each counts as one more try from here on."""
+        taken = update(deliveries).where(deliveries.c.id.in_(ids), deliveries.c.due_at <= now)
+        leased = await self._connection.execute(
+            taken.values(
+                state=DeliveryState.SENDING,
+                attempt=deliveries.c.attempt + 1,
+                fresh=False,
+                due_at=until,
+                lease_token=token,
+                lease_until=until,
+            ).returning(deliveries.c.id)
+        )
+        mine = [row.id for row in leased]
+        if not mine:
+            return []
+        died = update(attempts).where(attempts.c.delivery_id.in_(mine), attempts.c.outcome.is_(None))
+        await self._connection.execute(died.values(outcome="interrupted", ended_at=now))
+        frozen = (inbox.c.kind, inbox.c.happened_at, inbox.c.policy, inbox.c.data)
+        rows = await self._connection.execute(
+            select(deliveries, *frozen).join(inbox, inbox.c.event_id == deliveries.c.event_id)
+            .where(deliveries.c.id.in_(mine)).order_by(deliveries.c.received_at)
+        )  # fmt: skip
+        claimed = [Claimed(parcel_of(row), token, row.kind, row.happened_at, row.policy, row.data) for row in rows]
+        tries = [{"delivery_id": one.parcel.id, "attempt": one.parcel.attempt, "started_at": now} for one in claimed]
+        await self._connection.execute(insert(attempts), tries)
+        return claimed
+
+    async def settle(self, claimed: Claimed, result: PushResult, step: Step, *, now: float) -> bool:
+        """Keep how a try ended; False where the lease is another's by now: then the delivery stays as it is."""
+        parcel = claimed.parcel
+        this_try = and_(attempts.c.delivery_id == parcel.id, attempts.c.attempt == parcel.attempt)
+        await self._connection.execute(
+            update(attempts).where(this_try).values(
+                ended_at=now,
+                outcome=result.failure or "accepted",
+                status_code=result.status_code,
+                latency_ms=result.latency_ms,
+            )
+        )  # fmt: skip
+        mine = and_(deliveries.c.id == parcel.id, deliveries.c.lease_token == claimed.token)
+        changed = await self._connection.execute(
+            update(deliveries).where(mine).values(
+                state=step.state,
+                due_at=None if step.due_in is None else now + step.due_in,
+                lease_token=None,
+                lease_until=None,
+            ).returning(deliveries.c.id)
+        )  # fmt: skip
+        return changed.first() is not None
+
+    async def acknowledge(
+        self, which: ColumnElement[bool], answer: Answer, *, note: str | None = None, eta: float | None = None
+    ) -> list[Parcel]:
+        """End the open deliveries among those chosen, and take them out of the hands of whoever is pushing them."""
+        changed = await self._connection.execute(
+            update(deliveries).where(which, deliveries.c.state.in_(OPEN)).values(
+                state=DeliveryState.ACKNOWLEDGED,
+                due_at=None,
+                lease_token=None,
+                lease_until=None,
+                acknowledged_at=answer.at,
+                acknowledged_by=answer.by,
+                acknowledged_via=answer.via,
+                note=note,
+                eta=eta,
+            ).returning(*deliveries.c)
+        )  # fmt: skip
+        return [parcel_of(row) for row in changed]
+
+    async def bind_callback(self, endpoint_id: str, message_id: str, delivery_id: UUID) -> bool:
+        """Tie a callback's message id to one delivery; False where it was used for another one."""
+        row = {"endpoint_id": endpoint_id, "message_id": message_id, "delivery_id": delivery_id}
+        await self._connection.execute(self._insert(callbacks).values(row).on_conflict_do_nothing())
+        used = select(callbacks.c.delivery_id).where(
+            callbacks.c.endpoint_id == endpoint_id, callbacks.c.message_id == message_id
+        )
+        return bool((await self._connection.execute(used)).scalar_one() == delivery_id)
+
+
+def by_id(delivery_id: UUID) -> ColumnElement[bool]:
+    """Chooses one delivery."""
+    return deliveries.c.id == delivery_id
+
+
+def by_case(case: Case) -> ColumnElement[bool]:
+    """Chooses the deliveries of a report to a department, whichever endpoint they take."""
+    return and_(deliveries.c.report_id == case[0], deliveries.c.opd == case[1])
+
+
+def parcel_of(row: Row[Any]) -> Parcel:
+    """The delivery of a row of its table."""
+    known = {field.name: getattr(row, field.name) for field in fields(Parcel)}
+    return Parcel(**known | {"lane": Lane(row.lane), "state": DeliveryState(row.state)})
+
+
+def _inbox_row(intake: Intake, now: float) -> dict[str, Any]:
+    assignment = intake.assignment
+    frozen = [endpoint.model_dump(exclude={"secret", "previous_secrets"}) for endpoint in intake.endpoints]
+    return {
+        "event_id": assignment.event_id,
+        "report_id": assignment.report_id,
+        "opd": assignment.opd,
+        "lane": intake.policy.name,
+        "mode": assignment.mode,
+        "role": assignment.role,
+        "kind": assignment.kind,
+        "category": assignment.category,
+        "happened_at": assignment.happened_at.timestamp(),
+        "received_at": assignment.received_at.timestamp(),
+        "taken_at": now,
+        "traceparent": assignment.traceparent,
+        "data": assignment.data,
+        "policy": json.dumps(asdict(intake.policy)),
+        "endpoints": json.dumps(frozen),
+    }
