@@ -1,0 +1,25 @@
+"""Start stats: ``python -m services.stats``; ``--rebuild`` makes all counts anew from the facts and ends."""
+
+import argparse
+import asyncio
+import sys
+
+from services.stats.app import build_app, build_store
+from services.stats.settings import StatsSettings
+from shared.observability.starting import read_settings, run_service
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(description="Count every report and show the board.")
+    parser.add_argument("--rebuild", action="store_true", help="Make all counts anew from the facts, then end")
+    rebuild = parser.parse_args().rebuild
+    settings = read_settings(StatsSettings)
+    if rebuild:
+        sys.stdout.write(f"{asyncio.run(build_store(settings).rebuild())} reports counted again\n")
+        return
+    run_service("stats", settings, build_app, leaving=lambda app: app.state.feed.close)
+
+
+if __name__ == "__main__":
+    main()

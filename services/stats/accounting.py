@@ -1,0 +1,61 @@
+"""Does every accepted report have a decision? Sums over the accounts. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from shared.domain.lanes import Lane
+from shared.domain.workflow import CaseStatus, PublicStatus
+
+# Somebody still has to do something: what the citizen sees as waiting or in progress.
+OPEN_STATUSES = tuple(
+    status for status in CaseStatus if status.public in (PublicStatus.WAITING, PublicStatus.IN_PROGRESS)
+)
+# Nobody of a department has taken it yet.
+UNCONFIRMED_STATUSES = (CaseStatus.RECEIVED, CaseStatus.TRIAGE, CaseStatus.ROUTED)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLine:
+    """How many counted reports share lane, mode, owner, first decision and status."""
+
+    lane: str
+    mode: str
+    opd: str
+    outcome: str
+    status: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conservation:
+    """Accepted reports of one lane and their first decisions. Exercises are in neither."""
+
+    accepted: int
+    routed: int
+    triaged: int
+    ended: int
+    rejected: int
+
+    @property
+    def difference(self) -> int:
+        """Reports without a decision: under way, dead-lettered, or lost."""
+        return self.accepted - self.routed - self.triaged - self.ended - self.rejected
+
+
+def conservation(lines: Iterable[AccountLine]) -> Mapping[Lane, Conservation]:
+    """The accounts of both lanes."""
+    known = list(lines)
+    return {lane: _of([line for line in known if line.lane == lane]) for lane in Lane}
+
+
+def _of(lines: Iterable[AccountLine]) -> Conservation:
+    def decided(outcome: str) -> int:
+        return sum(line.count for line in lines if line.outcome == outcome)
+
+    return Conservation(
+        accepted=sum(line.count for line in lines),
+        routed=decided("routed"),
+        triaged=decided("triaged"),
+        ended=decided("ended"),
+        rejected=decided("rejected"),
+    )

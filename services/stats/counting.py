@@ -1,0 +1,92 @@
+"""Counting what happened, and keeping watch over the accounts."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from services.stats.accounting import conservation
+from services.stats.facts import fact_of
+from services.stats.metrics import StatsMetrics
+from services.stats.queries import StatsQueries
+from services.stats.store import StatsStore
+from shared.domain.lanes import Lane
+from shared.errors import DatabaseUnavailable
+from shared.events.models import Event
+from shared.messaging.received import Received
+from shared.observability.logs import log_context, logger
+
+WATCH_SECONDS = 5.0
+PREPARE_SECONDS = 1.0
+
+log = logger(__name__)
+
+
+class FactCounting:
+    """Puts facts into the store, each once, and says so in metrics and logs."""
+
+    def __init__(self, store: StatsStore, metrics: StatsMetrics) -> None:
+        self._store = store
+        self._metrics = metrics
+
+    async def count_facts(self, events: Sequence[Received[Event]]) -> None:
+        """Count these facts; safe to repeat.
+
+        Raises:
+            DatabaseUnavailable: none of them was counted.
+        """
+        new = await self._store.record_facts(fact_of(one.attributes, one.event) for one in events)
+        now = datetime.now(UTC)
+        arrived = {one.attributes.id: one.attributes for one in events}
+        for fact in new:
+            attributes = arrived[fact.event_id]
+            self._metrics.count_applied(attributes.kind, attributes.time, now)
+            with log_context(attributes):
+                log.debug("Counted a fact", kind=attributes.kind)
+        self._metrics.duplicates.inc(len(events) - len(new))
+
+    async def prepare(self, stopping: asyncio.Event) -> None:
+        """Make the tables; a database that is not there yet is waited for."""
+        while not stopping.is_set():
+            try:
+                await self._store.create_tables()
+            except DatabaseUnavailable as error:
+                log.warning("Waiting for the database", reason=str(error))
+                await _wait(stopping, PREPARE_SECONDS)
+            else:
+                return
+
+
+class AccountWatch:
+    """Shows the accounts as metrics, so that an alarm can see a report that nobody decided on."""
+
+    def __init__(self, queries: StatsQueries, metrics: StatsMetrics) -> None:
+        self._queries = queries
+        self._metrics = metrics
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Look every few seconds until told to stop; a database that is away is seen by its own check."""
+        while not stopping.is_set():
+            with contextlib.suppress(DatabaseUnavailable):
+                await self.look()
+            await _wait(stopping, WATCH_SECONDS)
+
+    async def look(self) -> None:
+        """Bring the gauges up to date.
+
+        Raises:
+            DatabaseUnavailable: they stay as they were.
+        """
+        accounts = conservation(await self._queries.accounts())
+        oldest = await self._queries.oldest_undecided()
+        now = datetime.now(UTC)
+        for lane in Lane:
+            waiting_since = oldest.get(lane, now)
+            self._metrics.difference.labels(lane).set(accounts[lane].difference)
+            self._metrics.oldest_undecided.labels(lane).set(max(0.0, (now - waiting_since).total_seconds()))
+        self._metrics.unregistered.set(await self._queries.unregistered())
+
+
+async def _wait(stopping: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)

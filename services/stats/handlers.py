@@ -1,0 +1,38 @@
+"""The map of stats: every fact of ``lifecycle.v1`` is counted, in batches; nothing is published but dead letters."""
+
+from collections.abc import Sequence
+
+from services.stats.counting import FactCounting
+from services.stats.facts import FACT_MODELS
+from shared.events.models import Event
+from shared.events.outgoing import OutgoingRecord
+from shared.messaging import topics
+from shared.messaging.asyncapi import DEAD_LETTER, Operation
+from shared.messaging.received import Received
+from shared.messaging.subscribing import Subscription
+
+GROUP = "stats"
+
+
+class Handlers:
+    """What is done with what is read."""
+
+    def __init__(self, counting: FactCounting) -> None:
+        self._counting = counting
+
+    async def count_facts(self, events: Sequence[Received[Event]]) -> Sequence[OutgoingRecord]:
+        """Count facts, each event id once."""
+        await self._counting.count_facts(events)
+        return ()
+
+
+FACTS = Subscription(
+    group=GROUP,
+    topics=(topics.LIFECYCLE,),
+    batch=True,
+    title="lifecycle",
+    description="Every fact about every report, without personal data",
+)
+
+RECEIVES = (Operation(topics.LIFECYCLE, tuple(FACT_MODELS), "Count every fact, each event id once"),)
+SENDS = (Operation(topics.dead_letters("stats"), (DEAD_LETTER,), "Facts that can never be read"),)
