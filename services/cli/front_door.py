@@ -1,0 +1,103 @@
+"""The pipeline as its users see it: intake's front door and what stats answers, over HTTP."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+
+from shared.domain.reference import ReferenceRequest
+from shared.errors import LaksaError, TransientError
+
+FROM_MONTH, TO_MONTH = "2024-01", "2024-07"  # the months of the published 112 table
+CONSERVATION = "/v1/conservation"
+TABLE = f"/v1/stats/112?from={FROM_MONTH}&to={TO_MONTH}"
+PATHS = {"report": "/v1/reports", "call": "/v1/calls"}
+LONGEST_RETRY_AFTER = 10.0
+TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+class Refused(LaksaError):  # noqa: N818  # named after what happened
+    """A definite no; the message has the status and the problem's code."""
+
+
+class TryAgain(TransientError):  # noqa: N818  # named after what to do
+    """Not now: no answer, or one that says so. ``after`` is how long to wait, in seconds, where the answer said it."""
+
+    def __init__(self, what: str, after: float | None = None) -> None:
+        super().__init__(what)
+        self.after = after
+
+
+class FrontDoor:
+    """Sends to intake and asks stats."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, *, services: Mapping[str, str], api_keys: Mapping[str, str]
+    ) -> None:
+        self._session = session
+        self._services = services
+        self._api_keys = api_keys
+
+    async def send(self, request: ReferenceRequest) -> dict[str, Any]:
+        """Send a report or a call as its channel would; the answer of the 202.
+
+        Raises:
+            TryAgain: intake is away, full, or busy with the same report; sending again is harmless.
+            Refused: intake says no for good.
+        """
+        return await self._exchange(
+            "POST",
+            self._services["intake"] + PATHS[request.kind],
+            json=request.body,
+            headers={"X-API-Key": self._api_keys[request.channel]},
+        )
+
+    async def ask_stats(self, path: str) -> dict[str, Any]:
+        """What stats answers to a path.
+
+        Raises:
+            TryAgain: it does not answer, or does not know yet.
+            Refused: it says no for good.
+        """
+        return await self._exchange("GET", self._services["stats"] + path)
+
+    async def read_metrics(self, service: str) -> str:
+        """A service's metrics as Prometheus would read them.
+
+        Raises:
+            TryAgain: it does not answer.
+        """
+        try:
+            async with self._session.get(f"{self._services[service]}/metrics", timeout=TIMEOUT) as answer:
+                return await answer.text()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise TryAgain(f"{service} does not answer") from error
+
+    async def _exchange(self, method: str, url: str, **options: Any) -> dict[str, Any]:
+        try:
+            async with self._session.request(method, url, timeout=TIMEOUT, **options) as answer:
+                if answer.ok:
+                    read: dict[str, Any] = await answer.json(content_type=None)
+                    return read
+                raise await _error_of(answer)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise TryAgain(f"No answer ({type(error).__name__})") from error
+
+
+async def _error_of(answer: aiohttp.ClientResponse) -> TryAgain | Refused:
+    try:
+        problem = await answer.json(content_type=None)
+    except ValueError:
+        problem = {}
+    code = problem.get("code", "") if isinstance(problem, dict) else ""
+    faults = problem.get("errors", []) if isinstance(problem, dict) else []
+    said = f"{answer.status} {code}" + (f" {faults}" if faults else "")
+    if answer.status in {408, 409, 425, 429} or answer.status >= 500 or code == "not_yet_known":  # noqa: PLR2004  # HTTP
+        return TryAgain(said, _seconds(answer.headers.get("Retry-After")))
+    return Refused(said)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    if retry_after is None or not retry_after.isdigit():
+        return None
+    return min(float(retry_after), LONGEST_RETRY_AFTER)

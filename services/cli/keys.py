@@ -1,0 +1,96 @@
+"""Keys of the channels and secrets of the endpoints: made once, kept in ``var/secrets.json``, told to the services."""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from services.cli.layout import Layout, read_json, write_private
+from shared.domain.lanes import Channel
+from shared.domain.taxonomy import default_taxonomy
+
+SCOPES: Mapping[Channel, tuple[str, ...]] = {Channel.CALL_112: ("calls", "backfill", "exercise")}
+SUBSCRIBING = frozenset({"DISHUB", "DPUPR"})  # they read their topic themselves, so that both kinds are seen
+DRILL_OPD = "BPBD"  # the reference data hold one fire drill
+SECRET_BYTES = 32  # Standard Webhooks asks for 24 to 64
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The API key of each channel, and the signing secret of each endpoint."""
+
+    api_keys: Mapping[str, str]
+    endpoints: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoEndpoint:
+    """One endpoint of the demo: a department's call centre, or a department that subscribes."""
+
+    id: str
+    opd: str
+    kind: str
+    exercise: bool = False
+
+
+def demo_endpoints() -> tuple[DemoEndpoint, ...]:
+    """One endpoint for each OPD, and one for drills."""
+    of_opds = (
+        DemoEndpoint(f"{code.lower()}-subscribe", code, "subscribe")
+        if code in SUBSCRIBING
+        else DemoEndpoint(f"{code.lower()}-callcentre", code, "webhook")
+        for code in default_taxonomy().opds
+    )
+    return (*of_opds, DemoEndpoint(f"{DRILL_OPD.lower()}-drill", DRILL_OPD, "webhook", exercise=True))
+
+
+def load_secrets(layout: Layout) -> Secrets:
+    """The keys of this data folder; what is missing is made and kept."""
+    known = read_json(layout.secrets)
+    made = Secrets(
+        api_keys={name: _kept(known, "api_keys", name) or _new_api_key(name) for name in Channel},
+        endpoints={one.id: _kept(known, "endpoints", one.id) or _new_signing_secret() for one in demo_endpoints()},
+    )
+    if known != (wanted := {"api_keys": dict(made.api_keys), "endpoints": dict(made.endpoints)}):
+        write_private(layout.secrets, json.dumps(wanted, indent=2))
+    return made
+
+
+def write_configuration(layout: Layout, made: Secrets, call_centre_url: str) -> None:
+    """Write the channels file for intake (hashes only) and the endpoints file for the notifiers."""
+    channels = [
+        {
+            "name": str(name),
+            "key_sha256": hashlib.sha256(made.api_keys[name].encode()).hexdigest(),
+            "scopes": list(SCOPES.get(name, ())),
+        }
+        for name in Channel
+    ]
+    write_private(layout.channels, yaml.safe_dump({"channels": channels}, sort_keys=False))
+    endpoints = [_endpoint_entry(one, made, call_centre_url) for one in demo_endpoints()]
+    write_private(layout.endpoints, yaml.safe_dump({"endpoints": endpoints}, sort_keys=False))
+
+
+def _endpoint_entry(one: DemoEndpoint, made: Secrets, call_centre_url: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"id": one.id, "opd": one.opd, "kind": one.kind, "exercise": one.exercise}
+    if one.kind == "webhook":
+        entry |= {"url": f"{call_centre_url}/push/{one.id}"}
+    return entry | {"secret": made.endpoints[one.id]}
+
+
+def _kept(known: Mapping[str, Any], part: str, name: str) -> str | None:
+    value = known.get(part, {}).get(name)
+    return value if isinstance(value, str) else None
+
+
+def _new_api_key(channel: str) -> str:
+    return f"laksa_{channel}_{secrets.token_urlsafe(24)}"
+
+
+def _new_signing_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()

@@ -1,0 +1,139 @@
+"""Where everything of one run lies below its data folder."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared.errors import ConfigurationError
+
+PRIVATE = 0o600  # keys stand in these files
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files and folders of ``var/``."""
+
+    root: Path
+
+    @property
+    def logs(self) -> Path:
+        """Each process's own log."""
+        return self.root / "log"
+
+    @property
+    def kafka(self) -> Path:
+        """Kafka's data."""
+        return self.root / "kafka"
+
+    @property
+    def spool(self) -> Path:
+        """Intake's spool."""
+        return self.root / "spool"
+
+    @property
+    def databases(self) -> Path:
+        """The SQLite files of notifier and stats."""
+        return self.root / "db"
+
+    @property
+    def run_file(self) -> Path:
+        """Addresses, pids and keys of what runs now."""
+        return self.root / "run.json"
+
+    @property
+    def secrets(self) -> Path:
+        """Keys and secrets, made once."""
+        return self.root / "secrets.json"
+
+    @property
+    def channels(self) -> Path:
+        """The channels file that intake reads."""
+        return self.root / "channels.yaml"
+
+    @property
+    def endpoints(self) -> Path:
+        """The endpoints file that the notifiers read."""
+        return self.root / "endpoints.yaml"
+
+    @property
+    def ports(self) -> Path:
+        """The ports of the last run."""
+        return self.root / "ports.json"
+
+    @property
+    def seed(self) -> Path:
+        """Which of the reference data intake has confirmed."""
+        return self.root / "seed.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a supervisor runs; names its process."""
+        return self.root / "lock"
+
+    def make(self) -> None:
+        """Create the folders. They hold personal data: nobody else may look.
+
+        Raises:
+            ConfigurationError: the folder cannot be written.
+        """
+        try:
+            for folder in (self.root, self.logs, self.spool, self.databases):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ConfigurationError(f"{self.root} cannot be written ({error.strerror}): set LAKSA_VAR_DIR") from error
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step, so that nobody ever reads a half of it; only its owner can read it."""
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is no file.
+
+    Raises:
+        ConfigurationError: the file is damaged.
+    """
+    try:
+        read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ConfigurationError(f"{path} is damaged. `make clean` starts anew, without the data") from error
+    return read
+
+
+@contextmanager
+def only_supervisor(layout: Layout) -> Iterator[None]:
+    """Hold the data folder: one supervisor at a time. The kernel lets go however the holder ends.
+
+    Raises:
+        ConfigurationError: another one has it; the message names its process.
+    """
+    descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT, PRIVATE)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 20, 0).decode() or "unknown"
+            raise ConfigurationError(
+                f"LAKSA already runs on {layout.root} (process {holder}). Stop that one with Ctrl-C, "
+                "or set LAKSA_VAR_DIR to another folder"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,94 @@
+"""``laksa tail``: what a department that subscribes to its topic sees."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.text import Text
+
+from services.cli.layout import Layout
+from services.cli.run_file import read_run_file
+from shared.domain.lanes import Lane
+from shared.domain.taxonomy import default_taxonomy
+from shared.errors import BrokerUnavailable, ConfigurationError
+from shared.events.envelope import text_headers
+from shared.messaging import topics
+from shared.messaging.connection import connection_options
+from shared.settings import KafkaSettings
+
+QUIET_MS = 500
+
+
+async def tail(layout: Layout, console: Console, *, opd: str, lane: Lane | None, only_new: bool, follow: bool) -> int:
+    """Print a department's topics, oldest record first, for as long as wanted.
+
+    Raises:
+        ConfigurationError: no such OPD, or nothing runs here.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    if opd.upper() not in default_taxonomy().opds:
+        raise ConfigurationError(f"There is no OPD {opd}. There are: {', '.join(default_taxonomy().opds)}")
+    names = [topics.opd(opd, one) for one in ([lane] if lane else Lane)]
+    settings = KafkaSettings(bootstrap_servers=read_run_file(layout).kafka)
+    consumer = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
+    console.print(f"reading {', '.join(names)}" + (", Ctrl-C ends it" if follow else ""), style="dim")
+    try:
+        await consumer.start()
+        await _read(consumer, console, names, only_new=only_new, follow=follow)
+    except (KafkaError, OSError) as error:
+        raise BrokerUnavailable("Kafka does not answer") from error
+    finally:
+        await consumer.stop()
+    return 0
+
+
+async def _read(
+    consumer: AIOKafkaConsumer, console: Console, names: list[str], *, only_new: bool, follow: bool
+) -> None:
+    await consumer.topics()
+    places = [TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name) or ()]
+    consumer.assign(places)
+    if only_new:
+        await consumer.seek_to_end(*places)
+    else:
+        await consumer.seek_to_beginning(*places)
+    ends = await consumer.end_offsets(places)
+    while follow or not await _has_reached(consumer, ends):
+        batches = await consumer.getmany(timeout_ms=QUIET_MS)
+        for record in sorted((one for batch in batches.values() for one in batch), key=lambda one: one.timestamp):
+            console.print(line_of(record), soft_wrap=True)
+
+
+async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    return all([await consumer.position(place) >= end for place, end in ends.items()])
+
+
+def line_of(record: ConsumerRecord) -> Text:
+    """One record as text: the headers that say what it is and why it came, then the report itself."""
+    headers = text_headers(record.headers)
+    body = _body(record.value)
+    line = Text()
+    line.append(f"{headers.get('ce_time', '')} ", style="dim")
+    line.append(f"{headers.get('ce_lane', '')} ", style="red" if headers.get("ce_lane") == Lane.EMERGENCY else "green")
+    line.append(f"{headers.get('ce_category') or '-'} ", style="bold")
+    line.append(f"{headers.get('ce_role', '')} ")
+    line.append(_printable(f"{body.get('ticket', '')} {body.get('text') or '(no text)'}"))
+    for name in ("ce_type", "ce_mode", "ce_rule", "ce_table", "ce_why", "ce_id", "ce_subject"):
+        line.append(f"\n    {name}: ", style="dim")
+        line.append(_printable(headers.get(name, "-")))
+    return line
+
+
+def _body(value: bytes | None) -> dict[str, Any]:
+    try:
+        read = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return {"text": (value or b"").decode(errors="replace")}
+    return read if isinstance(read, dict) else {}
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else "�" for one in text)
