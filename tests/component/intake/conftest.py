@@ -1,0 +1,15 @@
+"""What the component tests of intake share."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.intake_app import IntakeApp, intake_app
+
+
+@pytest.fixture
+async def intake(tmp_path: Path) -> AsyncIterator[IntakeApp]:
+    """The whole app with an empty spool, without Kafka."""
+    async with intake_app(tmp_path) as made:
+        yield made

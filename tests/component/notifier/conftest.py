@@ -1,0 +1,15 @@
+"""What the notifier's component tests share."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import database, kinds
+
+
+@pytest.fixture(params=kinds())
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """An empty database, on each kind that there is."""
+    async with database(request.param, tmp_path) as url:
+        yield url

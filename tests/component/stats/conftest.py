@@ -1,0 +1,44 @@
+"""What the component tests of stats share: an empty database of each kind, and what reads and writes it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.stats.queries import StatsQueries
+from services.stats.store import StatsStore
+from shared.db.engine import make_engine
+from shared.domain.taxonomy import default_taxonomy
+from tests.support.databases import database, kinds
+from tests.support.stats_app import StatsApp, stats_app
+
+
+@pytest.fixture(params=kinds())
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    """An empty database, on each kind that there is."""
+    async with database(request.param, tmp_path) as url:
+        made = make_engine(url)
+        yield made
+        await made.dispose()
+
+
+@pytest.fixture
+async def store(engine: AsyncEngine) -> StatsStore:
+    """A store with its tables."""
+    made = StatsStore(engine, default_taxonomy())
+    await made.create_tables()
+    return made
+
+
+@pytest.fixture
+def queries(engine: AsyncEngine) -> StatsQueries:
+    """What reads the same database."""
+    return StatsQueries(engine)
+
+
+@pytest.fixture
+async def stats(tmp_path: Path) -> AsyncIterator[StatsApp]:
+    """The whole app on an empty database, without Kafka."""
+    async with stats_app(tmp_path) as made:
+        yield made

@@ -1,0 +1,126 @@
+"""The AsyncAPI documents: valid, true to the topics and the golden events, and the committed one current."""
+
+import json
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import yaml
+
+from shared.domain.taxonomy import default_taxonomy
+from shared.events.catalogue import SUBMITTED
+from shared.messaging import asyncapi, topics
+from shared.messaging.asyncapi import DEAD_LETTER, Operation, ServiceOperations, asyncapi_json, document_of
+
+ROOT = Path(__file__).parents[2]
+COMMITTED = ROOT / "docs" / "asyncapi.yaml"
+GOLDEN = {path.stem: json.loads(path.read_text()) for path in (ROOT / "tests/data/golden").glob("*.json")}
+MAPS = [(name, import_module(f"services.{name}.handlers")) for name in asyncapi.SERVICES]
+SYSTEM = document_of("LAKSA Pipeline", [ServiceOperations(name, map_.RECEIVES, map_.SENDS) for name, map_ in MAPS])
+
+
+def _references(part: object) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)
+
+
+def _resolve(document: dict[str, Any], reference: str) -> Any:
+    found: Any = document
+    for step in reference.removeprefix("#/").split("/"):
+        found = found[step]
+    return found
+
+
+def _addresses(document: dict[str, Any]) -> set[str]:
+    """The topics that the channels stand for, parameters filled in."""
+    found = set()
+    for channel in document["channels"].values():
+        parameters = {name: one["enum"] for name, one in channel.get("parameters", {}).items()}
+        for values in product(*parameters.values()):
+            found.add(channel["address"].format(**dict(zip(parameters, values, strict=True))))
+    return found
+
+
+@pytest.mark.parametrize(("service", "map_"), MAPS, ids=[name for name, _ in MAPS])
+def test_a_services_document_holds_together(service: str, map_: Any) -> None:
+    """Every reference resolves, each operation speaks of messages of its own channel, each payload is a schema."""
+    document = json.loads(asyncapi_json(f"LAKSA {service}", service, map_.RECEIVES, map_.SENDS))
+
+    assert document["asyncapi"] == "3.0.0"
+    assert document["info"].keys() >= {"title", "version"}
+    for reference in _references(document):
+        assert _resolve(document, reference) is not None
+    for operation in document["operations"].values():
+        assert operation["action"] in {"send", "receive"}
+        assert all(one["$ref"].startswith(operation["channel"]["$ref"]) for one in operation["messages"])
+    for channel in document["channels"].values():
+        assert set(re.findall(r"\{(\w+)\}", channel["address"])) == set(channel.get("parameters", {}))
+    for schema in document["components"]["schemas"].values():
+        jsonschema_rs.meta.validate(schema)
+
+
+def test_the_channels_are_the_topics() -> None:
+    """Every topic is read or written by somebody, and nobody reads or writes one that is not there."""
+    assert _addresses(SYSTEM) == {spec.name for spec in topics.all_topics(default_taxonomy().opds)}
+
+
+@pytest.mark.parametrize("kind", sorted(GOLDEN))
+def test_the_golden_events_are_what_the_document_says(kind: str) -> None:
+    """Headers and body of each golden record are valid, and its topic is one that carries its type."""
+    golden = GOLDEN[kind]
+    if kind not in SYSTEM["components"]["messages"]:
+        pytest.fail(f"no service sends or receives {kind}")
+    message = SYSTEM["components"]["messages"][kind]
+
+    jsonschema_rs.validate(message["headers"], golden["headers"])
+    if "value" in golden:
+        jsonschema_rs.validate(message["payload"] | {"components": SYSTEM["components"]}, golden["value"])
+    carried = [channel for channel in SYSTEM["channels"].values() if kind in channel["messages"]]
+    assert any(re.fullmatch(re.sub(r"\{\w+\}", r"\\w+", channel["address"]), golden["topic"]) for channel in carried)
+
+
+def test_whatever_is_sent_is_received_or_meant_for_people() -> None:
+    """Each message on a shared topic has a writer and a reader; departments and redrive read the others."""
+    for name, channel in SYSTEM["channels"].items():
+        sides = {
+            action: {one["$ref"].rsplit("/", 1)[1] for one in operation["messages"]}
+            for action in ("send", "receive")
+            for operation in SYSTEM["operations"].values()
+            if operation["action"] == action and operation["channel"]["$ref"] == f"#/channels/{name}"
+        }
+        assert sides, channel
+        if channel["address"] in {"reports.{lane}.v1", topics.LIFECYCLE, topics.UPDATES}:
+            assert sides["send"] <= sides["receive"], channel
+
+
+def test_the_committed_document_is_current(capsys: pytest.CaptureFixture[str]) -> None:
+    """``docs/asyncapi.yaml`` is what ``python -m shared.messaging.asyncapi`` prints."""
+    asyncapi.main([])
+
+    assert COMMITTED.read_text(encoding="utf-8") == capsys.readouterr().out
+    assert yaml.safe_load(COMMITTED.read_text(encoding="utf-8")) == SYSTEM
+
+
+def test_an_operation_declared_twice_is_refused() -> None:
+    """Two operations on one topic would overwrite each other in the document."""
+    twice = [Operation("a.v1", [SUBMITTED], ""), Operation("a.v1", [DEAD_LETTER], "")]
+
+    with pytest.raises(ValueError, match="declared twice"):
+        document_of("x", [ServiceOperations("x", twice, [])])
+
+
+def test_an_unknown_event_type_is_refused() -> None:
+    """A typing error in a service's map does not become a message without a payload."""
+    with pytest.raises(ValueError, match="no event type of the catalogue"):
+        document_of("x", [ServiceOperations("x", [Operation("a.v1", ["id.go.tangerangkota.typo.v1"], "")], [])])

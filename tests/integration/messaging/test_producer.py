@@ -1,0 +1,138 @@
+"""One suite for the real producer and for the fake that other tests use: what callers may rely on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.broker import EmbeddedKafka
+from shared.errors import BrokerUnavailable, RecordTooLarge
+from shared.events.outgoing import OutgoingRecord
+from shared.messaging.producer import EventProducer, partition_by_crc32
+from shared.settings import KafkaSettings
+from tests.support.kafka import make_topics, read_all, real_producer, unique
+from tests.support.producer import InMemoryProducer
+
+Stored = list[tuple[bytes, bytes, dict[str, bytes]]]
+
+
+@dataclass
+class _Published:
+    """A producer, a topic that takes records, one that does not, and what was stored on the first."""
+
+    producer: EventProducer
+    topic: str
+    missing: str
+    stored: Callable[[], Awaitable[Stored]]
+
+    def record(self, value: bytes, *, topic: str | None = None, key: bytes = b"k") -> OutgoingRecord:
+        """A record for the good topic."""
+        return OutgoingRecord(topic or self.topic, key, value, [("ce_id", value[:20])])
+
+
+@pytest.fixture(params=["real", "fake"])
+async def published(request: pytest.FixtureRequest, kafka: KafkaSettings) -> AsyncIterator[_Published]:
+    """Both producers, behind the same questions."""
+    topic, missing = unique("published"), unique("missing")
+    if request.param == "fake":
+        fake = InMemoryProducer()
+        fake.refused_topics = frozenset({missing})
+
+        async def kept() -> Stored:
+            return [(record.key, record.value, dict(record.headers)) for record in fake.on(topic)]
+
+        yield _Published(fake, topic, missing, kept)
+        return
+    await make_topics(kafka, topic)
+    producer = real_producer(kafka, deadline=timedelta(seconds=2))
+
+    async def stored() -> Stored:
+        records = await read_all(kafka, topic)
+        return [(record.key or b"", record.value or b"", dict(record.headers)) for record in records]
+
+    await producer.start()
+    yield _Published(producer, topic, missing, stored)
+    await producer.stop()
+
+
+async def test_what_was_sent_is_stored_as_it_is(published: _Published) -> None:
+    """Key, value and headers arrive untouched, records of one key in order."""
+    await published.producer.send_all([published.record(str(number).encode()) for number in range(50)])
+
+    wanted = [(b"k", str(number).encode(), {"ce_id": str(number).encode()}) for number in range(50)]
+    assert await published.stored() == wanted
+
+
+async def test_nothing_to_send_is_no_reason_to_ask_kafka(published: _Published) -> None:
+    """A handler without outputs succeeds."""
+    await published.producer.send_all([])
+
+    assert await published.stored() == []
+
+
+async def test_a_record_too_large_is_permanent_and_harms_nobody_else(published: _Published) -> None:
+    """It can never be stored, which is another error than a Kafka that is down; the next record goes well."""
+    with pytest.raises(RecordTooLarge):
+        await published.producer.send_all([published.record(b"x" * 300_000)])
+
+    await published.producer.send_all([published.record(b"small")])
+    assert [value for _, value, _ in await published.stored()] == [b"small"]
+
+
+async def test_a_topic_that_is_not_there_is_transient_and_harms_nobody_else(published: _Published) -> None:
+    """Somebody may still create it; the producer itself goes on."""
+    with pytest.raises(BrokerUnavailable):
+        await published.producer.send_all([published.record(b"lost", topic=published.missing)])
+
+    await published.producer.send_all([published.record(b"fine")])
+    assert [value for _, value, _ in await published.stored()] == [b"fine"]
+
+
+async def test_a_send_while_kafka_is_dead_ends_by_its_deadline_and_heals(tmp_path: Path) -> None:
+    """Kill -9: the result is unknown within the deadline; after the restart the same records are stored."""
+    async with EmbeddedKafka(tmp_path / "var") as broker:
+        kafka = broker.connection()
+        topic = unique("published")
+        await make_topics(kafka, topic)
+        producer = real_producer(kafka, deadline=timedelta(seconds=1))
+        record = OutgoingRecord(topic, b"k", b"v", [("ce_id", b"1")])
+        await producer.send_all([record])
+        process = broker._process
+        assert process is not None
+        process.kill()
+        process.wait()
+
+        async with asyncio.timeout(10):
+            with pytest.raises(BrokerUnavailable):
+                await producer.send_all([record])
+        with pytest.raises(BrokerUnavailable):
+            await producer.check()
+
+        broker.start()
+        await broker.wait_ready()
+        await _send_until_taken(producer, record)
+        await producer.check()
+        await producer.stop()
+        assert {record.value for record in await read_all(kafka, topic)} == {b"v"}
+
+
+async def _send_until_taken(producer: EventProducer, record: OutgoingRecord) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await producer.send_all([record])
+            except BrokerUnavailable:
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+
+def test_a_key_always_has_the_same_partition() -> None:
+    """CRC32 of the key, as librdkafka places it: every producer of a topic must agree."""
+    partitions = list(range(12))
+
+    assert partition_by_crc32(b"123456789", partitions, partitions) == 0xCBF43926 % 12
+    assert partition_by_crc32(None, partitions, []) == 0

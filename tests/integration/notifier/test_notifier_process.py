@@ -1,0 +1,214 @@
+"""The real process on the real Kafka: pushed, acknowledged, stopped, killed, started again."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import httpx2
+import orjson
+import pytest
+import yaml
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+
+from services.notifier.endpoints import Endpoint
+from services.notifier.signing import sign
+from shared.broker import EmbeddedKafka
+from shared.db.engine import sqlite_url
+from shared.domain.lanes import Lane
+from shared.domain.taxonomy import default_taxonomy
+from shared.events.catalogue import STATUS_CHANGED
+from shared.events.envelope import Attributes, headers_of, text_headers
+from shared.events.models import ReportStatusChanged, ReportSubmitted
+from shared.messaging import topics
+from shared.messaging.producer import make_client
+from shared.messaging.topic_admin import create_topics
+from shared.settings import KafkaSettings
+from tests.support.notifying import assigned_record, endpoint, report, secret, status_changed
+from tests.support.receivers import Receiver, answer, hang, receiver, unused_port
+from tests.support.waiting import eventually
+
+DEAD_LETTERS = topics.dead_letters("notifier", Lane.EMERGENCY)
+
+
+@pytest.fixture
+async def kafka(tmp_path: Path) -> AsyncIterator[KafkaSettings]:
+    """A Kafka of the test's own, with every topic."""
+    async with EmbeddedKafka(tmp_path / "var") as broker:
+        await create_topics(broker.connection(), topics.all_topics(default_taxonomy().opds))
+        yield broker.connection()
+
+
+@dataclass
+class Running:
+    """One notifier process and its surroundings."""
+
+    kafka: KafkaSettings
+    directory: Path
+    port: int
+    producer: AIOKafkaProducer
+    process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Start it and wait until it is ready."""
+        environment = os.environ | {
+            "LAKSA_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
+            "LAKSA_HTTP_PORT": str(self.port),
+            "LAKSA_DATABASE_URL": sqlite_url(self.directory / "notifier.db"),
+            "LAKSA_ENDPOINTS_FILE": str(self.directory / "endpoints.yaml"),
+            "LAKSA_PUBLIC_URL": self.url,
+        }
+        with (self.directory / "notifier.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "services.notifier", "--lane", "emergency", env=environment, stderr=log
+            )
+        await eventually(self.is_ready, 60.0)
+
+    async def is_ready(self) -> bool:
+        """Whether its readiness says so."""
+        try:
+            async with httpx2.AsyncClient() as client:
+                return (await client.get(f"{self.url}/health/ready")).status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+    async def end(self, how: signal.Signals) -> int:
+        """Signal it and return its status."""
+        assert self.process is not None
+        self.process.send_signal(how)
+        return await asyncio.wait_for(self.process.wait(), 20.0)
+
+    async def assign(self, body: ReportSubmitted, opd: str = "BPBD") -> None:
+        """Put a report on a department's topic."""
+        record = assigned_record(body, opd)
+        await self.producer.send_and_wait(record.topic, record.value, record.key, headers=list(record.headers))
+
+    async def read(self, topic: str, count: int) -> list[ConsumerRecord]:
+        """The first records of a topic, once there are so many."""
+        consumer = AIOKafkaConsumer(
+            topic, bootstrap_servers=self.kafka.bootstrap_servers, auto_offset_reset="earliest", group_id=None
+        )
+        await consumer.start()
+        found: list[ConsumerRecord] = []
+        try:
+            async with asyncio.timeout(30.0):
+                while len(found) < count:
+                    found.append(await consumer.getone())
+        finally:
+            await consumer.stop()
+        return found
+
+
+@asynccontextmanager
+async def running(kafka: KafkaSettings, directory: Path, *known: Endpoint) -> AsyncIterator[Running]:
+    """A ready notifier of the emergency lane with these endpoints."""
+    path = directory / "endpoints.yaml"
+    path.write_text(yaml.safe_dump({"endpoints": [one.model_dump(mode="json") for one in known]}), encoding="utf-8")
+    producer = make_client(kafka)
+    await producer.start()
+    made = Running(kafka, directory, unused_port(), producer)
+    try:
+        await made.start()
+        yield made
+    finally:
+        if made.process is not None and made.process.returncode is None:
+            await made.end(signal.SIGKILL)
+        await producer.stop()
+
+
+async def call_back(department: Receiver) -> httpx2.Response:
+    """Acknowledge the last push as a department would: sign, and post to the push's own ack_url."""
+    push = department.pushes[-1]
+    body = orjson.dumps({"by": "Sari"})
+    headers = sign([secret("bpbd-1")], push.id, body, at=datetime.now(UTC))
+    async with httpx2.AsyncClient() as client:
+        return await client.post(push.json["ack_url"], content=body, headers=headers)
+
+
+def update_record(change: ReportStatusChanged) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """A department's answer as intake publishes it."""
+    attributes = Attributes(
+        id=str(uuid4()),
+        type=STATUS_CHANGED,
+        source="/laksa/intake",
+        subject=str(change.report_id),
+        extensions={"lane": change.lane},
+    )
+    return change.model_dump_json().encode(), headers_of(attributes)
+
+
+async def test_from_the_topic_to_the_acknowledgement(kafka: KafkaSettings, tmp_path: Path) -> None:
+    """An assigned emergency is pushed within 2 s, again until acknowledged, then no more; lifecycle tells of it all."""
+    async with receiver() as department, running(kafka, tmp_path, endpoint(url=department.url)) as service:
+        body = report()
+        await service.assign(body)
+        [push, *_] = await department.wait_for_pushes(1, 2.0)
+        push.verify(secret("bpbd-1"))
+        assert push.json["data"]["report_id"] == str(body.report_id)
+        await department.wait_for_pushes(3)
+        assert {one.id for one in department.pushes} == {push.id}
+        assert (await call_back(department)).status_code == 200
+        after = len(department.pushes)
+        facts = await service.read(topics.LIFECYCLE, after + 1)
+        kinds = [text_headers(fact.headers)["ce_type"].split(".")[-2] for fact in facts]
+        assert sorted(kinds) == ["acknowledged", *["delivered"] * after]
+        assert all(fact.key == str(body.report_id).encode() for fact in facts)
+
+        answered = report(1)
+        await service.assign(answered)
+        await eventually(lambda: department.pushes[-1].id != push.id)
+        value, headers = update_record(status_changed(answered))
+        await service.producer.send_and_wait(topics.UPDATES, value, headers=headers)
+
+        async def is_acknowledged() -> bool:
+            async with httpx2.AsyncClient() as client:
+                said = await client.get(f"{service.url}/v1/deliveries", params={"report_id": str(answered.report_id)})
+            return [one["state"] for one in said.json()["deliveries"]] == ["acknowledged"]
+
+        await eventually(is_acknowledged)
+        assert await service.end(signal.SIGTERM) in {0, -signal.SIGTERM}  # uvicorn ends by the signal it was sent
+
+
+async def test_a_killed_notifier_pushes_again_under_the_same_id(kafka: KafkaSettings, tmp_path: Path) -> None:
+    """SIGKILL during a push: after the restart the delivery goes out again within the lease's 15 s (F18, F19)."""
+    async with (
+        receiver(answer(), hang) as department,
+        running(kafka, tmp_path, endpoint(url=department.url)) as service,
+    ):
+        await service.assign(report())
+        [push] = await department.wait_for_pushes(1)
+        await service.end(signal.SIGKILL)
+        await service.assign(report(1))
+        await service.start()
+        await eventually(lambda: len({one.id for one in department.pushes}) == 2, 10.0)
+        await eventually(lambda: [one.id for one in department.pushes].count(push.id) >= 2, 20.0)
+        department.pushes[-1].verify(secret("bpbd-1"))
+
+
+async def test_a_bad_emergency_record_reaches_the_supervisor(kafka: KafkaSettings, tmp_path: Path) -> None:
+    """What cannot be parsed is dead-lettered and its bytes are pushed to the Live Room; good records go on."""
+    async with receiver() as department, receiver() as desk:
+        known = [endpoint(url=department.url), endpoint("live-1", "LIVEROOM", url=desk.url)]
+        async with running(kafka, tmp_path, *known) as service:
+            topic = topics.opd("BPBD", Lane.EMERGENCY)
+            record = assigned_record(report())
+            await service.producer.send_and_wait(topic, b"{tolong \xff", headers=list(record.headers))
+            await service.producer.send_and_wait(topic, None, b"key", headers=[("ce_id", None), ("x", b"\xff\xfe")])
+            await service.assign(report(1))
+            await department.wait_for_pushes(1)
+            await eventually(lambda: len({one.id for one in desk.pushes}) == 2)
+            assert {one.json["type"] for one in desk.pushes} == {"report.unreadable"}
+            assert any("tolong" in one.json["data"]["text"] for one in desk.pushes)
+            codes = {text_headers(one.headers)["dlq-error-code"] for one in await service.read(DEAD_LETTERS, 2)}
+            assert codes == {"unreadable_body", "missing_attribute"}

@@ -1,0 +1,88 @@
+"""Reading and writing a real Kafka in tests: raw records in, everything on a topic out, offsets looked at."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+
+from shared.messaging.producer import EventProducer, make_client
+from shared.messaging.topic_admin import TopicSpec, create_topics
+from shared.settings import KafkaSettings
+
+_numbers = itertools.count(1)
+
+RawRecord = tuple[bytes | None, Sequence[tuple[str, Any]]]
+
+
+def unique(name: str) -> str:
+    """A name that no other test of this run uses."""
+    return f"{name}-{next(_numbers)}"
+
+
+async def make_topics(kafka: KafkaSettings, *names: str, partitions: int = 3) -> None:
+    """Create topics that keep everything."""
+    await create_topics(kafka, [TopicSpec(name=name, partitions=partitions, retention=None) for name in names])
+
+
+def real_producer(kafka: KafkaSettings, *, deadline: timedelta = timedelta(seconds=30)) -> EventProducer:
+    """A producer as our services have one."""
+    return EventProducer(partial(make_client, kafka), deadline=deadline)
+
+
+async def write_raw(kafka: KafkaSettings, topic: str, records: Iterable[RawRecord]) -> None:
+    """Write values and headers as they are, null and binary ones too, spread over the partitions."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers, acks="all", max_request_size=2_000_000)
+    await producer.start()
+    try:
+        partitions = sorted(await producer.partitions_for(topic))
+        sent = [
+            await producer.send(
+                topic, value=value, key=b"k", headers=headers, partition=partitions[number % len(partitions)]
+            )
+            for number, (value, headers) in enumerate(records)
+        ]
+        for future in sent:
+            await future
+    finally:
+        await producer.stop()
+
+
+async def read_all(kafka: KafkaSettings, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
+    """Everything that stands on a topic by now."""
+    async with _reader(kafka, topic) as consumer:
+        places = consumer.assignment()
+        ends = await consumer.end_offsets(places)
+        found: list[ConsumerRecord[bytes, bytes]] = []
+        while [place for place in places if await consumer.position(place) < ends[place]]:
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                found.extend(records)
+        return found
+
+
+async def unread(kafka: KafkaSettings, group: str, topic: str) -> int:
+    """How many records of a topic the group has not acknowledged."""
+    async with _reader(kafka, topic) as consumer:
+        ends = await consumer.end_offsets(consumer.assignment())
+    async with _reader(kafka, group_id=group) as consumer:
+        consumer.assign(list(ends))  # assigned by hand, so that it takes no partition from the group's own members
+        return sum([end - (await consumer.committed(place) or 0) for place, end in ends.items()])
+
+
+@asynccontextmanager
+async def _reader(kafka: KafkaSettings, *topics: str, group_id: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=kafka.bootstrap_servers,
+        group_id=group_id,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()

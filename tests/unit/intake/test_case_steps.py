@@ -1,0 +1,84 @@
+"""A department's answer is a step of its own course of the report, a repeat of one, or refused."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.intake.case_steps import Step, next_step
+from shared.domain.workflow import CaseStatus
+from shared.errors import WorkflowRefused
+from shared.events.models import DepartmentAnswer
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+
+def answer(status: str, seq: int, **fields: Any) -> DepartmentAnswer:
+    """What a department says."""
+    said = {"report_id": UUID(int=1), "by": "Rina", "at": NOW, "note": None} | fields
+    return DepartmentAnswer(status=status, seq=seq, **said)
+
+
+def walk(*answers: DepartmentAnswer, opd: str = "DISHUB") -> dict[int, Step]:
+    """The course that these answers make, one after the other."""
+    course: dict[int, Step] = {}
+    for one in answers:
+        step = next_step(course, opd, one, now=NOW)
+        course[step.seq] = step
+    return course
+
+
+def test_a_course_begins_at_routed() -> None:
+    """A department that has the report has been routed to."""
+    first = walk(answer("acknowledged", 1))[1]
+    assert (first.from_status, first.to_status) == (CaseStatus.ROUTED, CaseStatus.ACKNOWLEDGED)
+
+
+def test_steps_follow_each_other() -> None:
+    """Each begins where the one before ended; a seq may be left out."""
+    course = walk(answer("acknowledged", 1), answer("in_progress", 4), answer("resolved", 5))
+    assert [step.from_status for step in course.values()] == ["routed", "acknowledged", "in_progress"]
+
+
+def test_a_repeat_is_the_very_same_step() -> None:
+    """At whatever time it is read again, and whatever came after it."""
+    first, second = answer("acknowledged", 1, note="berangkat"), answer("in_progress", 2)
+    course = walk(first, second)
+    assert next_step(course, "DISHUB", first, now=NOW + timedelta(days=1)) == course[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "refused"),
+    [
+        ([], answer("closed", 1)),
+        ([], answer("routed", 1)),
+        ([], answer("merged", 1)),
+        ([], answer("selesai", 1)),
+        ([], answer("resolved", 1)),
+        ([answer("acknowledged", 1)], answer("acknowledged", 2)),
+        ([answer("acknowledged", 5)], answer("in_progress", 4)),
+        ([answer("acknowledged", 1)], answer("acknowledged", 1, note="another")),
+        ([answer("acknowledged", 1)], answer("in_progress", 2, at=NOW - timedelta(hours=1))),
+        ([answer("rejected", 1)], answer("in_progress", 2)),
+    ],
+)
+def test_illegal_and_stale_steps_are_refused(before: list[DepartmentAnswer], refused: DepartmentAnswer) -> None:
+    """Not the department's to say, not allowed from here, an old or used seq, an older time."""
+    course = walk(*before)
+    with pytest.raises(WorkflowRefused):
+        next_step(course, "DISHUB", refused, now=NOW)
+
+
+def test_only_the_live_room_closes_a_case() -> None:
+    """Nobody closes his own work."""
+    steps = (answer("acknowledged", 1), answer("resolved", 2), answer("closed", 3))
+    assert walk(*steps, opd="LIVEROOM")[3].to_status is CaseStatus.CLOSED
+    with pytest.raises(WorkflowRefused):
+        walk(*steps, opd="DISHUB")
+
+
+def test_a_clock_that_ran_ahead_blocks_nothing() -> None:
+    """An answer dated next year is taken, and so is the next one with the right time."""
+    course = walk(answer("acknowledged", 1, at=NOW + timedelta(days=365)), answer("in_progress", 2))
+    assert course[2].to_status is CaseStatus.IN_PROGRESS

@@ -1,0 +1,84 @@
+"""Who may send what: keys as hashes, scopes per channel."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from services.intake.channels import Channels, Scope, load_channels
+from shared.domain.lanes import Channel, Mode
+from shared.errors import ConfigurationError
+
+
+def digest(key: str) -> str:
+    """A key as it stands in the file."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+@pytest.fixture
+def channels(tmp_path: Path) -> Channels:
+    """112 in the middle of a rotation, and a channel without scopes."""
+    file = tmp_path / "channels.yaml"
+    file.write_text(
+        "channels:\n"
+        f"  - {{name: 112, key_sha256: {digest('old')}, scopes: [calls, exercise]}}\n"
+        f"  - {{name: '112', key_sha256: {digest('new')}, scopes: [calls, backfill]}}\n"
+        f"  - {{name: laksa, key_sha256: {digest('app')}}}\n"
+    )
+    return load_channels(file)
+
+
+def test_a_key_names_its_channel_and_scopes(channels: Channels) -> None:
+    """Both keys of a rotation work, each with its own scopes."""
+    old, new = channels.recognise("old"), channels.recognise("new")
+    assert old is not None
+    assert new is not None
+    assert old.channel is new.channel is Channel.CALL_112
+    assert old.scopes == {Scope.CALLS, Scope.EXERCISE}
+    assert new.scopes == {Scope.CALLS, Scope.BACKFILL}
+
+
+@pytest.mark.parametrize("key", [None, "", "App", "app ", "\udcff", digest("app")])
+def test_no_other_key_names_anybody(channels: Channels, key: str | None) -> None:
+    """Missing, almost right, not even text, or the hash itself."""
+    assert channels.recognise(key) is None
+
+
+def test_a_mode_needs_its_scope(channels: Channels) -> None:
+    """Live reports need none."""
+    sender = channels.recognise("old")
+    assert sender is not None
+    assert [mode for mode in Mode if sender.may_send(mode)] == [Mode.LIVE, Mode.EXERCISE]
+
+
+def test_a_topic_may_what_one_of_the_channels_keys_may(channels: Channels) -> None:
+    """A Kafka record has no key: the topic names the channel; one without keys may send live reports."""
+    assert channels.of_topic(Channel.CALL_112).scopes == {Scope.CALLS, Scope.EXERCISE, Scope.BACKFILL}
+    assert channels.of_topic(Channel.WEB).may_send(Mode.LIVE)
+    assert not channels.of_topic(Channel.WEB).may_send(Mode.BACKFILL)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "channels: [",
+        "[]",
+        "channels: [{name: fax, key_sha256: " + "0" * 64 + "}]",
+        "channels: [{name: web, key_sha256: short}]",
+        "channels: [{name: web, key_sha256: " + "0" * 64 + ", scopes: [all]}]",
+        "channels: [{name: web, key: secret}]",
+    ],
+)
+def test_a_file_that_cannot_be_used_is_said_so(tmp_path: Path, content: str) -> None:
+    """The message names the file and never a key."""
+    file = tmp_path / "channels.yaml"
+    file.write_text(content)
+    with pytest.raises(ConfigurationError, match=r"channels\.yaml") as caught:
+        load_channels(file)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
+    """Intake must not start and refuse everybody."""
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load_channels(tmp_path / "none.yaml")

@@ -1,0 +1,63 @@
+"""Names, partitions and retention of the topics, as ``architecture.md`` settles them."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.lanes import Channel, Lane
+from shared.domain.taxonomy import default_taxonomy
+from shared.messaging import topics
+
+SPECS = {spec.name: spec for spec in topics.all_topics(default_taxonomy().opds)}
+
+
+def test_all_topics_are_there_once() -> None:
+    """19 departments with two lanes and an answer topic each, 6 channels, 2 lanes, updates, lifecycle, dead letters."""
+    assert len(SPECS) == 19 * 3 + len(Channel) + 2 + 2 + 6
+    assert len(topics.all_topics(default_taxonomy().opds)) == len(SPECS)
+
+
+@pytest.mark.parametrize(
+    ("name", "partitions", "retention"),
+    [
+        ("reports.emergency.v1", 12, timedelta(days=7)),
+        ("reports.routine.v1", 12, timedelta(days=7)),
+        ("reports.updates.v1", 12, timedelta(days=7)),
+        ("lifecycle.v1", 12, None),
+        ("opd.bpbd.emergency.v1", 3, timedelta(days=7)),
+        ("opd.liveroom.routine.v1", 3, timedelta(days=7)),
+        ("departments.pln.v1", 3, timedelta(days=7)),
+        ("channels.112.v1", 3, timedelta(days=7)),
+        ("channels.call_center.v1", 3, timedelta(days=7)),
+        ("router.emergency.dlq.v1", 3, timedelta(days=14)),
+        ("notifier.routine.dlq.v1", 3, timedelta(days=14)),
+        ("intake.dlq.v1", 3, timedelta(days=14)),
+        ("stats.dlq.v1", 3, timedelta(days=14)),
+    ],
+)
+def test_a_topic_has_its_width_and_keeps_its_records(name: str, partitions: int, retention: timedelta | None) -> None:
+    """Personal data goes after a week, dead letters after two; the lifecycle stays."""
+    assert (SPECS[name].partitions, SPECS[name].retention) == (partitions, retention)
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_the_pattern_finds_the_departments_topics_of_its_lane_only(lane: Lane) -> None:
+    """A lane's notifier reads every department's topic of that lane, and nothing else."""
+    matching = {name for name in SPECS if re.match(topics.opd_pattern(lane), name)}
+
+    assert matching == {topics.opd(code, lane) for code in default_taxonomy().opds}
+
+
+@pytest.mark.parametrize("code", default_taxonomy().opds)
+def test_a_departments_topics_name_it(code: str) -> None:
+    """The department is found again in the name of its topics."""
+    assert topics.opd_of(topics.opd(code, Lane.EMERGENCY)) == code
+    assert topics.opd_of(topics.department(code)) == code
+
+
+def test_copies_are_the_brokers_to_say() -> None:
+    """Three brokers: three copies, two of which must have a record."""
+    specs = topics.all_topics(["DLH"], replication=3, min_insync=2)
+
+    assert {(spec.replication, spec.min_insync) for spec in specs} == {(3, 2)}

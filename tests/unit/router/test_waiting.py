@@ -1,0 +1,75 @@
+"""How old the oldest undecided report is, from what was taken and what was decided."""
+
+from services.router.metrics import Place, WaitingReports
+from shared.messaging.received import Record
+from tests.support.records import consumer_record
+
+NOW = 1_000.0
+EMERGENCY: Place = ("reports.emergency.v1", 0)
+
+
+class Partitions:
+    """Where the partitions end; a missing one is not ours."""
+
+    def __init__(self) -> None:
+        self.ends: dict[Place, int] = {EMERGENCY: 10}
+        self.waiting = WaitingReports(self.ends.get, now=lambda: NOW)
+
+
+def _record(offset: int, seconds_ago: float, partition: int = 0) -> Record:
+    return consumer_record(
+        b"",
+        topic="reports.emergency.v1",
+        partition=partition,
+        offset=offset,
+        timestamp=int((NOW - seconds_ago) * 1000),
+    )
+
+
+def test_nothing_taken_means_nothing_waits() -> None:
+    """A router that was just started has no figure to alarm with."""
+    assert Partitions().waiting.oldest_seconds() == 0
+
+
+def test_the_oldest_in_hand_counts() -> None:
+    """Of a batch that is being decided, the first record is the oldest."""
+    partitions = Partitions()
+
+    partitions.waiting.taken([_record(3, 30), _record(4, 20)])
+
+    assert partitions.waiting.oldest_seconds() == 30
+
+
+def test_a_batch_that_came_back_to_kafka_still_waits() -> None:
+    """What was taken and not decided keeps ageing, although a later batch of another partition went well."""
+    partitions = Partitions()
+    partitions.ends["reports.emergency.v1", 1] = 1
+
+    partitions.waiting.taken([_record(9, 30)])
+    partitions.waiting.taken([_record(0, 5, partition=1)])
+    partitions.waiting.decided([_record(0, 5, partition=1)])
+
+    assert partitions.waiting.oldest_seconds() == 30
+
+
+def test_behind_the_last_decided_one_others_wait() -> None:
+    """With a lag the last decided record's age stands for the next one's; without one nothing waits."""
+    partitions = Partitions()
+    batch = [_record(7, 30), _record(8, 20)]
+
+    partitions.waiting.taken(batch)
+    partitions.waiting.decided(batch)
+
+    assert partitions.waiting.oldest_seconds() == 20
+    partitions.ends[EMERGENCY] = 9
+    assert partitions.waiting.oldest_seconds() == 0
+
+
+def test_a_partition_that_moved_away_is_no_longer_ours() -> None:
+    """After a rebalance the other consumer reports it."""
+    partitions = Partitions()
+    partitions.waiting.taken([_record(9, 30)])
+
+    partitions.ends.clear()
+
+    assert partitions.waiting.oldest_seconds() == 0
