@@ -11,6 +11,7 @@ import pytest
 
 from shared.domain.lanes import Lane
 from tests.support.intake_app import KEYS, NOW, IntakeApp, intake_app
+from tests.support.waiting import eventually
 
 
 def problem_of(answer: httpx2.Response) -> dict[str, Any]:
@@ -206,9 +207,7 @@ async def test_unknown_paths_and_methods_are_problems(intake: IntakeApp, method:
 async def test_a_routine_report_waits_outside_a_spool_that_is_full(tmp_path: Path) -> None:
     """I5: past 70 % of the limit, 503 with Retry-After for routine reports, and 202 for emergencies."""
     async with intake_app(tmp_path, spool_limit=1_000) as intake:
-        async with asyncio.timeout(10):
-            while intake.parts.spools[Lane.ROUTINE].has_room:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: not intake.parts.spools[Lane.ROUTINE].has_room)
         refused = await intake.report(category="INF-PJU")
         assert (refused.status_code, problem_of(refused)["code"]) == (503, "unavailable")
         assert int(refused.headers["retry-after"]) >= 1
