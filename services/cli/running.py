@@ -71,7 +71,7 @@ async def run(settings: CliSettings, console: Console, *, once: bool) -> int:
 
 async def _until_signalled(this: Run) -> int:
     stopping = asyncio.Event()
-    work = asyncio.create_task(_work(this, stopping))
+    work = asyncio.create_task(_work(this))
     with _signals(stopping, this.log):
         told = asyncio.create_task(stopping.wait())
         await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -104,7 +104,7 @@ def _signals(stopping: asyncio.Event, log: MergedLog) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-async def _work(this: Run, stopping: asyncio.Event) -> int:
+async def _work(this: Run) -> int:
     ports = choose_ports(this.layout, usual_first=this.settings.ports == "fixed")
     chosen = resolve_broker(this.layout.root, port=ports["kafka"])
     if isinstance(chosen, EmbeddedKafka):
@@ -121,7 +121,7 @@ async def _work(this: Run, stopping: asyncio.Event) -> int:
         door = FrontDoor(session, services=plan.urls, api_keys=secrets.api_keys)
         faults = await _send_and_show(this, door, plan, chosen) if this.settings.reference_data else []
         if not this.once:
-            await stopping.wait()
+            await asyncio.Event().wait()  # stays up until it is cancelled
         return 1 if faults else 0
 
 

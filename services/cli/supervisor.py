@@ -104,7 +104,7 @@ class Supervisor:
         return child
 
     def _say_ready(self, name: str, began: float, address: str) -> None:
-        self._log.say("is ready", process=name, at=address, after_s=round(time.monotonic() - began, 1))
+        self._log.say("ready", process=name, at=address, after_s=round(time.monotonic() - began, 1))
 
     def _tell(self) -> None:
         if self._told:

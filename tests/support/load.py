@@ -1,9 +1,8 @@
 """A bounded load on intake that remembers every 202, and readers that tell what became of them."""
 
 import asyncio
-import itertools
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,14 +28,16 @@ class Load:
     seed: int
     accepted: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: list[tuple[int, str]] = field(default_factory=list)
+    _sent: int = 0
 
     async def send(self, count: int, *, concurrency: int = 4) -> None:
-        """Send ``count`` requests with a few at a time."""
-        numbers = itertools.islice(itertools.count(), count)
+        """Send ``count`` more requests with a few at a time."""
+        numbers = iter(range(self._sent, self._sent + count))
+        self._sent += count
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
             await asyncio.gather(*(self._worker(session, numbers) for _ in range(concurrency)))
 
-    async def _worker(self, session: aiohttp.ClientSession, numbers: "itertools.islice[int]") -> None:
+    async def _worker(self, session: aiohttp.ClientSession, numbers: Iterator[int]) -> None:
         for number in numbers:
             await self._send_until_accepted(session, number)
 

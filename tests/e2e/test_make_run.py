@@ -1,0 +1,174 @@
+"""`make run` as its user meets it: the table, the addresses, a second run, Ctrl-C, and what a script reads."""
+
+import asyncio
+import contextlib
+import json
+import re
+import socket
+import stat
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from services.cli.ports import USUAL
+from services.cli.seeding import reference_requests
+from shared.domain.published import CALLS_112_TANGERANG_2024
+from shared.settings import KafkaSettings
+from tests.support.kafka import read_all
+from tests.support.stack import HEAL_SECONDS, PROJECT, START_SECONDS, STOP_SECONDS, Stack, data_folder, run_command
+from tests.support.terminal import CTRL_C, terminal
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.timeout(400)
+
+SERVICES = {"intake", "router-emergency", "router-routine", "notifier-emergency", "notifier-routine", "stats"}
+TABLE = {"agd": 122, "animals": 67, "fallen_trees": 30, "fire": 29, "other": 128}
+CALLS_112 = "/v1/stats/112?from=2024-01&to=2024-07"
+SEEDED = len(reference_requests(datetime.now(UTC)))
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    """A data folder on which nothing ran yet."""
+    async with data_folder(tmp_path) as made:
+        yield made
+
+
+async def test_a_cold_run_a_second_one_and_what_a_script_reads(stack: Stack) -> None:
+    """From nothing to the table; Ctrl-C; the same table again without sending anything; and 1 where it differs."""
+    async with terminal(["make", "run"], stack.environment, PROJECT) as screen:
+        await screen.shows("Ctrl-C stops everything", START_SECONDS)
+        _assert_table(screen.text)
+        stack.remember_pids()
+        await _assert_run_file_tells_everything(stack)
+        await _assert_everything_is_counted(stack)
+        await _assert_a_killed_child_comes_back(stack, "router-routine")
+        await _assert_a_killed_child_comes_back(stack, "kafka")
+        assert "ended unasked, starting it again" in screen.text
+        await stack.is_drained()
+        sent = await _facts(stack)
+        screen.type(CTRL_C)
+        await screen.ends(STOP_SECONDS)
+        assert "everything has stopped" in screen.text, screen.text[-6000:]
+    await stack.is_gone()
+    assert not (stack.var / "run.json").exists()
+
+    status, printed = await run_command(["make", "run", "ONCE=1"], stack.environment, START_SECONDS)
+    assert status == 0, printed
+    _assert_table(printed)
+    assert "the reference data are with intake sent_now=0" in printed
+
+    await stack.start()
+    assert await _facts(stack) == sent
+    await _send_one_call_of_2024(stack)
+    assert await stack.stop() == 0
+    status, printed = await stack.run_to_its_end("run", "--once")
+    assert status == 1, printed
+    assert "total: stats says 377, published is 376" in printed
+
+
+@pytest.mark.parametrize("what", ["everything", "the supervisor"])
+async def test_killed_half_way_through_the_sending(stack: Stack, what: str) -> None:
+    """Nothing is left behind, and the next run sends what is missing: the table is right and all is counted once."""
+    half = SEEDED // 2
+    await stack.start(reference_data=True)
+    await eventually(lambda: _confirmed(stack) >= half, START_SECONDS)
+    if what == "everything":
+        stack.kill_everything()
+    else:
+        stack.kill("supervisor")
+    await stack.is_gone()
+    assert _confirmed(stack) < SEEDED, "killed too late to tell anything"
+    status, printed = await stack.run_to_its_end("run", "--once")
+    assert status == 0, printed
+    _assert_table(printed)
+
+
+async def test_a_second_supervisor_is_refused_and_a_taken_port_is_passed_by(stack: Stack) -> None:
+    """One data folder, one supervisor: the second says who has it. A port that is taken is passed by."""
+    stack.ports = "fixed"
+    with socket.socket() as somebody, contextlib.suppress(OSError):
+        somebody.bind(("127.0.0.1", USUAL["stats"]))  # taken already is as good
+        somebody.listen()
+        await stack.start()
+    assert urlsplit(stack.url("stats")).port != USUAL["stats"]
+    status, printed = await stack.run_to_its_end("run")
+    assert status == 1
+    assert f"LAKSA already runs on {stack.var} (process {stack.run['pids']['supervisor']})" in printed
+    assert await stack.stop() == 0
+
+
+def _confirmed(stack: Stack) -> int:
+    try:
+        return len(json.loads((stack.var / "seed.json").read_text())["confirmed"])
+    except FileNotFoundError:
+        return 0
+
+
+def _assert_table(printed: str) -> None:
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", printed)
+    for label, count in (("AGD", 122), ("Hewan", 67), ("Pohon tumbang", 30), ("Kebakaran", 29), ("Lainnya", 128)):
+        assert re.search(rf"{label}\s*│\s*{count}\b", plain), plain
+    assert re.search(r"total\s*│\s*376\b", plain), plain
+
+
+async def _assert_run_file_tells_everything(stack: Stack) -> None:
+    file = stack.var / "run.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    run = stack.run
+    assert set(run) == {"kafka", "services", "pids", "api_keys"}
+    assert set(run["services"]) == SERVICES
+    assert {"supervisor", "kafka", *SERVICES} <= set(run["pids"])
+    assert {"laksa", "112", "whatsapp", "web", "social", "call_center"} == set(run["api_keys"])
+    assert await stack.is_ready()
+
+
+async def _assert_everything_is_counted(stack: Stack) -> None:
+    answer = await stack.get("stats", CALLS_112)
+    assert answer["total"] == CALLS_112_TANGERANG_2024.total
+    assert {row["key"]: row["count"] for row in answer["rows"]} == TABLE
+    async with httpx2.AsyncClient() as client:
+        for page in (
+            stack.url("stats") + "/",
+            stack.url("intake") + "/docs",
+            stack.url("notifier-emergency") + "/docs",
+        ):
+            assert (await client.get(page)).status_code == 200
+        for service in SERVICES:
+            assert "laksa_" in (await client.get(stack.url(service) + "/metrics")).text
+
+
+async def _assert_a_killed_child_comes_back(stack: Stack, name: str) -> None:
+    before = stack.run
+    await asyncio.wait_for(stack.heals(name, stack.kill(name)), HEAL_SECONDS)
+    after = stack.run
+    assert (after["services"], after["kafka"], after["api_keys"]) == (
+        before["services"],
+        before["kafka"],
+        before["api_keys"],
+    )
+
+
+async def _facts(stack: Stack) -> int:
+    """How many facts of registered reports the log holds: what was sent shows here, however often."""
+    records = await read_all(KafkaSettings(bootstrap_servers=stack.run["kafka"]), "lifecycle.v1")
+    return sum(dict(record.headers)["ce_type"].endswith(b"report.registered.v1") for record in records)
+
+
+async def _send_one_call_of_2024(stack: Stack) -> None:
+    body = {
+        "text": "Ular di rumah",
+        "category": "ANI-ULAR",
+        "call_type": "normal",
+        "mode": "backfill",
+        "occurred_at": "2024-03-03T10:00:00+07:00",
+        "source_reference": "the 377th",
+    }
+    async with httpx2.AsyncClient() as client:
+        headers = {"X-API-Key": stack.api_keys["112"]}
+        answer = await client.post(stack.url("intake") + "/v1/calls", json=body, headers=headers)
+    assert answer.status_code == 202, answer.text
