@@ -16,6 +16,7 @@ from shared.domain.taxonomy import default_taxonomy
 from shared.errors import BrokerUnavailable
 from shared.messaging import topics
 from shared.messaging.connection import connection_options
+from shared.messaging.topic_admin import partitions_of
 from shared.settings import KafkaSettings
 
 WAITING_METRIC = "laksa_outbox_records"
@@ -52,10 +53,8 @@ def groups() -> dict[str, list[str]]:
     opds = list(default_taxonomy().opds)
     reading = {
         "intake-112": [topics.channel(Channel.CALL_112)],
-        "intake": [
-            *(topics.channel(name) for name in Channel if name is not Channel.CALL_112),
-            *(topics.department(code) for code in opds),
-        ],
+        "intake": [topics.channel(name) for name in Channel if name is not Channel.CALL_112],
+        "intake-departments": [topics.department(code) for code in opds],
         "stats": [topics.LIFECYCLE],
     }
     for lane in Lane:
@@ -99,16 +98,8 @@ class Lag:
         return sum(max(0, end - max(0, _offset(committed, place))) for place, end in ends.items())
 
     async def _ends(self, names: Iterable[str]) -> dict[TopicPartition, int]:
-        places = [TopicPartition(name, number) for name in names for number in await self._partitions(name)]
-        ends: dict[TopicPartition, int] = await self._reader.end_offsets(places)
+        ends: dict[TopicPartition, int] = await self._reader.end_offsets(await partitions_of(self._admin, names))
         return ends
-
-    async def _partitions(self, topic: str) -> set[int]:
-        known = self._reader.partitions_for_topic(topic)
-        if known is None:
-            await self._reader.topics()  # asks for the metadata of all topics
-            known = self._reader.partitions_for_topic(topic)
-        return known or set()
 
 
 async def backlog(door: FrontDoor, lag: Lag) -> Backlog:

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.text import Text
@@ -17,6 +18,7 @@ from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.events.envelope import text_headers
 from shared.messaging import topics
 from shared.messaging.connection import connection_options
+from shared.messaging.topic_admin import partitions_of
 from shared.settings import KafkaSettings
 
 QUIET_MS = 500
@@ -32,24 +34,26 @@ async def tail(layout: Layout, console: Console, *, opd: str, lane: Lane | None,
     if opd.upper() not in default_taxonomy().opds:
         raise ConfigurationError(f"There is no OPD {opd}. There are: {', '.join(default_taxonomy().opds)}")
     names = [topics.opd(opd, one) for one in ([lane] if lane else Lane)]
-    settings = KafkaSettings(bootstrap_servers=read_run_file(layout).kafka)
-    consumer = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
+    options = connection_options(KafkaSettings(bootstrap_servers=read_run_file(layout).kafka))
+    admin = AIOKafkaAdminClient(**options)
+    consumer = AIOKafkaConsumer(**options, enable_auto_commit=False)
     console.print(f"reading {', '.join(names)}" + (", Ctrl-C ends it" if follow else ""), style="dim")
     try:
+        await admin.start()
         await consumer.start()
-        await _read(consumer, console, names, only_new=only_new, follow=follow)
+        places = await partitions_of(admin, names)
+        await _read(consumer, console, places, only_new=only_new, follow=follow)
     except (KafkaError, OSError) as error:
         raise BrokerUnavailable("Kafka does not answer") from error
     finally:
         await consumer.stop()
+        await admin.close()
     return 0
 
 
 async def _read(
-    consumer: AIOKafkaConsumer, console: Console, names: list[str], *, only_new: bool, follow: bool
+    consumer: AIOKafkaConsumer, console: Console, places: list[TopicPartition], *, only_new: bool, follow: bool
 ) -> None:
-    await consumer.topics()
-    places = [TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name) or ()]
     consumer.assign(places)
     if only_new:
         await consumer.seek_to_end(*places)

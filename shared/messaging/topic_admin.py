@@ -1,9 +1,10 @@
 """Creating topics on purpose: partitions, copies and retention are ours to say; auto-creation is off everywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
@@ -47,6 +48,21 @@ async def create_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> 
         if code and for_code(code) is not TopicAlreadyExistsError:
             raise BrokerUnavailable(f"Kafka refused to create the topic {name}: {for_code(code).__name__}")
     return [spec.name for spec in missing]
+
+
+async def partitions_of(client: AIOKafkaAdminClient, names: Iterable[str]) -> list[TopicPartition]:
+    """All partitions of these topics; a consumer's ``partitions_for_topic`` knows only what it reads itself.
+
+    Raises:
+        BrokerUnavailable: one of the topics is not there.
+        KafkaError: Kafka does not answer.
+    """
+    found: list[TopicPartition] = []
+    for topic in await client.describe_topics(list(names)):
+        if topic["error_code"]:
+            raise BrokerUnavailable(f"Kafka has no topic {topic['topic']}: {for_code(topic['error_code']).__name__}")
+        found.extend(TopicPartition(topic["topic"], one["partition"]) for one in topic["partitions"])
+    return found
 
 
 def _new_topic(spec: TopicSpec) -> NewTopic:

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
+from services.cli.draining import groups
 from services.cli.ports import USUAL
 from services.cli.seeding import reference_requests
 from shared.domain.published import CALLS_112_TANGERANG_2024
 from shared.settings import KafkaSettings
-from tests.support.kafka import read_all
+from tests.support.kafka import consumer_groups, read_all
 from tests.support.stack import HEAL_SECONDS, PROJECT, START_SECONDS, STOP_SECONDS, Stack, data_folder, run_command
 from tests.support.terminal import CTRL_C, terminal
 from tests.support.waiting import eventually
@@ -50,6 +51,7 @@ async def test_a_cold_run_a_second_one_and_what_a_script_reads(stack: Stack) -> 
         await _assert_a_killed_child_comes_back(stack, "kafka")
         assert "ended unasked, starting it again" in screen.text
         await stack.is_drained()
+        assert await consumer_groups(stack.kafka) == set(groups()), "whether it is drained is asked of all groups"
         sent = await _facts(stack)
         screen.type(CTRL_C)
         await screen.ends(STOP_SECONDS)

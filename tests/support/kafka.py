@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.messaging.producer import EventProducer, make_client
 from shared.messaging.topic_admin import TopicSpec, create_topics
@@ -70,6 +71,16 @@ async def unread(kafka: KafkaSettings, group: str, topic: str) -> int:
     async with _reader(kafka, group_id=group) as consumer:
         consumer.assign(list(ends))  # assigned by hand, so that it takes no partition from the group's own members
         return sum([end - (await consumer.committed(place) or 0) for place, end in ends.items()])
+
+
+async def consumer_groups(kafka: KafkaSettings) -> set[str]:
+    """The names of all groups that Kafka knows."""
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await client.start()
+    try:
+        return {name for name, _ in await client.list_consumer_groups()}
+    finally:
+        await client.close()
 
 
 @asynccontextmanager
