@@ -1,0 +1,36 @@
+"""`.env.example` holds every setting, each described."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from tests.support.env_example import FILE, PARTS, names, render
+
+SOURCES = Path(__file__).resolve().parents[2]
+READ_BY_HAND = re.compile(r"""["'](LAKSA_[A-Z_]+[A-Z])["']""")
+
+
+def test_the_example_is_what_the_settings_say() -> None:
+    """`make env-example` has been run since the settings last changed."""
+    assert FILE.read_text(encoding="utf-8") == render()
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=lambda part: part.__name__)
+def test_every_setting_says_what_it_is(part: type[BaseSettings]) -> None:
+    """A person who sets it finds out what it does, and in which unit."""
+    for field, info in part.model_fields.items():
+        assert info.description, field
+
+
+def test_no_setting_is_read_past_the_settings_classes() -> None:
+    """Whatever name the code mentions is in the example."""
+    mentioned = {
+        name
+        for folder in ("services", "shared")
+        for file in (SOURCES / folder).rglob("*.py")
+        for name in READ_BY_HAND.findall(file.read_text(encoding="utf-8"))
+    }
+    assert mentioned <= names()
+    assert "LAKSA_KAFKA_BOOTSTRAP_SERVERS" in mentioned
