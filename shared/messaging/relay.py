@@ -26,6 +26,13 @@ class Relay:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Publish until told to stop; a failure is waited out and tried again for ever."""
+        waking = asyncio.create_task(self._wake_when(stopping))
+        try:
+            await self._publish_until(stopping)
+        finally:
+            waking.cancel()
+
+    async def _publish_until(self, stopping: asyncio.Event) -> None:
         failures = 0
         while not stopping.is_set():
             try:
@@ -52,6 +59,11 @@ class Relay:
         if pending:
             await self._outbox.discard([row.row_id for row in pending])
         return len(pending)
+
+    async def _wake_when(self, stopping: asyncio.Event) -> None:
+        """An idle relay would notice only at its next look that it should stop."""
+        await stopping.wait()
+        self._outbox.wake()
 
     async def _measure(self) -> None:
         depth = await self._outbox.depth()

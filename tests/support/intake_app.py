@@ -98,7 +98,7 @@ async def intake_app(directory: Path, **settings: Any) -> AsyncIterator[IntakeAp
         spool_directory=directory / "spool",
         channels_file=write_channels(directory),
         stats_url="http://stats.test/",
-        graceful_timeout=timedelta(seconds=1),
+        graceful_timeout=timedelta(seconds=0.1),
         **settings,
     )
     parts = build_parts(made, now=lambda: NOW)

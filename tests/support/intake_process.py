@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 import os
+import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,47 +22,76 @@ SCOPES = {"laksa": "[]", "112": "[calls, backfill, exercise]"}
 
 @dataclass
 class IntakeProcess:
-    """One running intake."""
+    """One intake; started again it has the same spool, keys and port. ``wrapper`` is a command to run it under."""
 
-    url: str
     directory: Path
-    process: asyncio.subprocess.Process
+    bootstrap_servers: str
+    port: int
+    wrapper: Sequence[str] = ()
+    process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Start it and wait until it answers; Kafka may be away."""
+        environment = os.environ | {
+            "LAKSA_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "LAKSA_HTTP_PORT": str(self.port),
+            "LAKSA_SPOOL_DIRECTORY": str(self.directory / "spool"),
+            "LAKSA_CHANNELS_FILE": str(_write_channels(self.directory)),
+        }
+        with (self.directory / "intake.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self.wrapper, sys.executable, "-m", "services.intake", env=environment, stderr=log
+            )
+        await eventually(self.is_live, READY_SECONDS)
+
+    async def end(self, by: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, wait until it has ended, and return its status."""
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.send_signal(by)
+        return await asyncio.wait_for(self.process.wait(), 20)
 
     async def is_live(self) -> bool:
         """Whether it answers."""
+        return await self._answers("/health/live")
+
+    async def is_ready(self) -> bool:
+        """Whether it has all that it needs, Kafka too."""
+        return await self._answers("/health/ready")
+
+    async def _answers(self, path: str) -> bool:
         try:
             async with httpx2.AsyncClient() as client:
-                return (await client.get(f"{self.url}/health/live")).is_success
+                return (await client.get(f"{self.url}{path}")).is_success
         except httpx2.TransportError:
             return False
 
 
-@asynccontextmanager
-async def intake_process(directory: Path, bootstrap_servers: str) -> AsyncIterator[IntakeProcess]:
-    """Start an intake below a folder; end it with SIGTERM."""
-    channels = directory / "channels.yaml"
+def _write_channels(directory: Path) -> Path:
+    file = directory / "channels.yaml"
     entries = [
         f'  - {{name: "{name}", key_sha256: {hashlib.sha256(key.encode()).hexdigest()}, scopes: {SCOPES[name]}}}'
         for name, key in KEYS.items()
     ]
-    channels.write_text("\n".join(["channels:", *entries]))
-    channels.chmod(0o600)
-    port = unused_port()
-    environment = os.environ | {
-        "LAKSA_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
-        "LAKSA_HTTP_PORT": str(port),
-        "LAKSA_SPOOL_DIRECTORY": str(directory / "spool"),
-        "LAKSA_CHANNELS_FILE": str(channels),
-    }
-    with (directory / "intake.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.intake", env=environment, stderr=log
-        )
-    intake = IntakeProcess(f"http://127.0.0.1:{port}", directory, process)
+    file.write_text("\n".join(["channels:", *entries]))
+    file.chmod(0o600)
+    return file
+
+
+@asynccontextmanager
+async def intake_process(
+    directory: Path, bootstrap_servers: str, wrapper: Sequence[str] = ()
+) -> AsyncIterator[IntakeProcess]:
+    """Start an intake below a folder; end it with SIGTERM."""
+    intake = IntakeProcess(directory, bootstrap_servers, unused_port(), wrapper)
     try:
-        await eventually(intake.is_live, READY_SECONDS)
+        await intake.start()
         yield intake
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), 20)
+        if intake.process is not None:
+            await intake.end()
