@@ -63,8 +63,8 @@ class ReportSummary(Answer):
     mode: str
     category: str = Field(description="A code of the taxonomy, NONE or UNKNOWN")
     category_label: str
-    kecamatan: str
-    call_type: str
+    kecamatan: str = Field(description="A code, or NONE where nobody said which")
+    call_type: str = Field(description="normal, information, prank, ghost or dropped; NONE for what is no call")
     status: str = Field(description="A status of the case workflow, or `ended` for a call that ended at the router")
     status_label: str
     public_status: str

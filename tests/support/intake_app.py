@@ -1,6 +1,5 @@
 """The intake application in this process, without Kafka: what it would publish stays in its spool to be looked at."""
 
-import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,10 +16,9 @@ from services.intake.settings import IntakeSettings
 from services.intake.tables import outbox
 from shared.domain.lanes import Lane
 from shared.settings import KafkaSettings
+from tests.support.intake_process import KEYS, write_channels
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
-KEYS = {"laksa": "key-of-laksa", "112": "key-of-112"}
-SCOPES = {"laksa": "[]", "112": "[calls, backfill, exercise]"}
 NOBODY_LISTENS = "127.0.0.1:1"
 
 
@@ -77,17 +75,6 @@ class IntakeApp:
     def counted(self, name: str, **labels: str) -> float:
         """A metric's value; 0 where it was never counted."""
         return self.parts.registry.get_sample_value(name, labels) or 0.0
-
-
-def write_channels(directory: Path) -> Path:
-    """A channels file for `KEYS`."""
-    file = directory / "channels.yaml"
-    entries = [
-        f'  - {{name: "{name}", key_sha256: {hashlib.sha256(key.encode()).hexdigest()}, scopes: {SCOPES[name]}}}'
-        for name, key in KEYS.items()
-    ]
-    file.write_text("\n".join(["channels:", *entries]))
-    return file
 
 
 @asynccontextmanager

@@ -15,15 +15,13 @@ from typing import Any
 import httpx2
 import pytest
 
-from shared.broker import EmbeddedKafka
 from shared.domain.lanes import Lane
-from shared.domain.taxonomy import default_taxonomy
 from shared.messaging import topics
-from shared.messaging.topic_admin import create_topics
 from shared.settings import KafkaSettings
-from tests.support.intake_process import KEYS, IntakeProcess, intake_process
+from tests.support.intake_process import KEYS, intake_process
 from tests.support.kafka import RawRecord, read_all, write_raw
 from tests.support.receivers import unused_port
+from tests.support.service_process import ServiceProcess, kafka_with_topics
 from tests.support.waiting import eventually
 
 SEED = 20_240_731
@@ -32,17 +30,10 @@ LANES = [topics.reports(lane) for lane in Lane]
 
 
 @pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedKafka]:
+async def kafka(tmp_path: Path) -> AsyncIterator[KafkaSettings]:
     """A Kafka of the test's own, with every topic."""
-    async with EmbeddedKafka(tmp_path / "var") as made:
-        await create_topics(made.connection(), topics.all_topics(default_taxonomy().opds))
+    async with kafka_with_topics(tmp_path) as made:
         yield made
-
-
-@pytest.fixture
-async def kafka(broker: EmbeddedKafka) -> KafkaSettings:
-    """How to reach it."""
-    return broker.connection()
 
 
 async def test_what_is_accepted_without_kafka_is_published_once_it_is_there(tmp_path: Path) -> None:
@@ -51,9 +42,7 @@ async def test_what_is_accepted_without_kafka_is_published_once_it_is_there(tmp_
     async with intake_process(tmp_path, f"127.0.0.1:{port}") as intake:
         accepted = {(await _report(intake, number)).json()["report_id"] for number in range(20)}
         assert not await intake.is_ready()
-        async with EmbeddedKafka(tmp_path / "var", port=port) as late:
-            kafka = late.connection()
-            await create_topics(kafka, topics.all_topics(default_taxonomy().opds))
+        async with kafka_with_topics(tmp_path, port) as kafka:
             await eventually(intake.is_ready, 60)
             await eventually(lambda: _all_are_published(kafka, accepted), 60)
             published = await _event_ids(kafka, topics.LIFECYCLE)
@@ -161,7 +150,7 @@ def _answer(report_id: str, status: str, seq: int) -> dict[str, Any]:
     }
 
 
-async def _report(intake: IntakeProcess, number: int) -> httpx2.Response:
+async def _report(intake: ServiceProcess, number: int) -> httpx2.Response:
     """A call or a report, in turn."""
     body: dict[str, Any] = {"text": f"Laporan {number}", "source_reference": f"r-{number}"}
     async with httpx2.AsyncClient() as client:
@@ -171,7 +160,7 @@ async def _report(intake: IntakeProcess, number: int) -> httpx2.Response:
         return await client.post(f"{intake.url}/v1/calls", json=call, headers={"X-API-Key": KEYS["112"]})
 
 
-async def _send_until_down(intake: IntakeProcess, run: str, accepted: set[str], refused: set[str]) -> None:
+async def _send_until_down(intake: ServiceProcess, run: str, accepted: set[str], refused: set[str]) -> None:
     """Four clients that send good and bad requests until nobody answers."""
 
     async def one(client: httpx2.AsyncClient, worker: int) -> None:

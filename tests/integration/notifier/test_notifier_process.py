@@ -1,9 +1,7 @@
 """The real process on the real Kafka: pushed, acknowledged, stopped, killed, started again."""
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,19 +17,17 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 from services.notifier.endpoints import Endpoint
 from services.notifier.signing import sign
-from shared.broker import EmbeddedKafka
 from shared.db.engine import sqlite_url
 from shared.domain.lanes import Lane
-from shared.domain.taxonomy import default_taxonomy
 from shared.events.catalogue import STATUS_CHANGED
 from shared.events.envelope import Attributes, headers_of, text_headers
 from shared.events.models import ReportStatusChanged, ReportSubmitted
 from shared.messaging import topics
 from shared.messaging.producer import make_client
-from shared.messaging.topic_admin import create_topics
 from shared.settings import KafkaSettings
 from tests.support.notifying import assigned_record, endpoint, report, secret, status_changed
 from tests.support.receivers import Receiver, answer, hang, receiver, unused_port
+from tests.support.service_process import ServiceProcess, kafka_with_topics
 from tests.support.waiting import eventually
 
 DEAD_LETTERS = topics.dead_letters("notifier", Lane.EMERGENCY)
@@ -40,54 +36,16 @@ DEAD_LETTERS = topics.dead_letters("notifier", Lane.EMERGENCY)
 @pytest.fixture
 async def kafka(tmp_path: Path) -> AsyncIterator[KafkaSettings]:
     """A Kafka of the test's own, with every topic."""
-    async with EmbeddedKafka(tmp_path / "var") as broker:
-        await create_topics(broker.connection(), topics.all_topics(default_taxonomy().opds))
-        yield broker.connection()
+    async with kafka_with_topics(tmp_path) as made:
+        yield made
 
 
-@dataclass
-class Running:
-    """One notifier process and its surroundings."""
+@dataclass(kw_only=True)
+class Running(ServiceProcess):
+    """One notifier process, and a producer of reports beside it."""
 
     kafka: KafkaSettings
-    directory: Path
-    port: int
     producer: AIOKafkaProducer
-    process: asyncio.subprocess.Process | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
-
-    async def start(self) -> None:
-        """Start it and wait until it is ready."""
-        environment = os.environ | {
-            "LAKSA_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
-            "LAKSA_HTTP_PORT": str(self.port),
-            "LAKSA_DATABASE_URL": sqlite_url(self.directory / "notifier.db"),
-            "LAKSA_ENDPOINTS_FILE": str(self.directory / "endpoints.yaml"),
-            "LAKSA_PUBLIC_URL": self.url,
-        }
-        with (self.directory / "notifier.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.notifier", "--lane", "emergency", env=environment, stderr=log
-            )
-        await eventually(self.is_ready, 60.0)
-
-    async def is_ready(self) -> bool:
-        """Whether its readiness says so."""
-        try:
-            async with httpx2.AsyncClient() as client:
-                return (await client.get(f"{self.url}/health/ready")).status_code == 200
-        except httpx2.HTTPError:
-            return False
-
-    async def end(self, how: signal.Signals) -> int:
-        """Signal it and return its status."""
-        assert self.process is not None
-        self.process.send_signal(how)
-        return await asyncio.wait_for(self.process.wait(), 20.0)
 
     async def assign(self, body: ReportSubmitted, opd: str = "BPBD") -> None:
         """Put a report on a department's topic."""
@@ -117,13 +75,25 @@ async def running(kafka: KafkaSettings, directory: Path, *known: Endpoint) -> As
     path.write_text(yaml.safe_dump({"endpoints": [one.model_dump(mode="json") for one in known]}), encoding="utf-8")
     producer = make_client(kafka)
     await producer.start()
-    made = Running(kafka, directory, unused_port(), producer)
+    port = unused_port()
+    made = Running(
+        command=["services.notifier", "--lane", "emergency"],
+        bootstrap_servers=kafka.bootstrap_servers,
+        directory=directory,
+        port=port,
+        settings={
+            "LAKSA_DATABASE_URL": sqlite_url(directory / "notifier.db"),
+            "LAKSA_ENDPOINTS_FILE": str(path),
+            "LAKSA_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        },
+        kafka=kafka,
+        producer=producer,
+    )
     try:
         await made.start()
         yield made
     finally:
-        if made.process is not None and made.process.returncode is None:
-            await made.end(signal.SIGKILL)
+        await made.kill_if_running()
         await producer.stop()
 
 
