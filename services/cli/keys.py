@@ -15,7 +15,7 @@ from shared.domain.lanes import Channel
 from shared.domain.taxonomy import default_taxonomy
 
 SCOPES: Mapping[Channel, tuple[str, ...]] = {Channel.CALL_112: ("calls", "backfill", "exercise")}
-SUBSCRIBING = frozenset({"DISHUB", "DPUPR"})  # they read their topic themselves, so that both kinds are seen
+SUBSCRIBING = frozenset({"DPUPR", "PERUMDAM"})  # they read their topic themselves, so that both kinds are seen
 DRILL_OPD = "BPBD"  # the reference data hold one fire drill
 SECRET_BYTES = 32  # Standard Webhooks asks for 24 to 64
 

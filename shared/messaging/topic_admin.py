@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -17,13 +18,17 @@ TIMEOUT_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """One topic: ``retention`` None keeps records for ever."""
+    """One topic: ``retention`` None keeps records for ever.
+
+    ``compression`` is Kafka's ``compression.type``: ``producer`` keeps what is sent as it was sent.
+    """
 
     name: str
     partitions: int
     retention: timedelta | None
     replication: int = 1
     min_insync: int = 1
+    compression: Literal["producer", "uncompressed"] = "producer"
 
 
 async def create_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> list[str]:
@@ -71,5 +76,9 @@ def _new_topic(spec: TopicSpec) -> NewTopic:
         spec.name,
         spec.partitions,
         spec.replication,
-        topic_configs={"retention.ms": str(retention_ms), "min.insync.replicas": str(spec.min_insync)},
+        topic_configs={
+            "retention.ms": str(retention_ms),
+            "min.insync.replicas": str(spec.min_insync),
+            "compression.type": spec.compression,
+        },
     )

@@ -55,7 +55,14 @@ def all_topics(opds: Iterable[str], *, replication: int = 1, min_insync: int = 1
 
     def specify(name: str, partitions: int, retention: timedelta | None) -> TopicSpec:
         return TopicSpec(
-            name=name, partitions=partitions, retention=retention, replication=replication, min_insync=min_insync
+            name=name,
+            partitions=partitions,
+            retention=retention,
+            replication=replication,
+            min_insync=min_insync,
+            # our producers send lz4, which many clients cannot read (kafkajs, and aiokafka alone): the broker unpacks
+            # it where a department reads with a client of its own choice
+            compression="uncompressed" if name.startswith("opd.") else "producer",
         )
 
     return tuple(specify(*row) for row in _rows(tuple(opds)))

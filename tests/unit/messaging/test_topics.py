@@ -61,3 +61,10 @@ def test_copies_are_the_brokers_to_say() -> None:
     specs = topics.all_topics(["DLH"], replication=3, min_insync=2)
 
     assert {(spec.replication, spec.min_insync) for spec in specs} == {(3, 2)}
+
+
+def test_departments_need_no_codec_to_read() -> None:
+    """What a department's own client reads is stored uncompressed, whatever our producers send."""
+    assert {name for name, spec in SPECS.items() if spec.compression == "uncompressed"} == {
+        topics.opd(code, lane) for code in default_taxonomy().opds for lane in Lane
+    }
