@@ -54,7 +54,7 @@ lock: setup ## pin all dependencies anew, as pyproject.toml allows
 	  --python-version 3.11 - -o requirements-bootstrap.lock
 
 jars-lock: setup ## pin the jars of Apache Kafka anew; VERSION=4.4.0
-	$(BIN)/python -m shared.broker.lock $(VERSION)
+	$(BIN)/python -m shared.broker.lock --kafka $(or $(VERSION),4.4.0)
 
 vendor: setup ## fetch the board's scripts and styles again, checked against their checksums
 	$(BIN)/python -m shared.apidocs.vendor

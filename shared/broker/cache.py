@@ -101,7 +101,8 @@ class JarCache:
         path.parent.mkdir(exist_ok=True)
         part = path.with_suffix(".part")
         try:
-            for attempt in stamina.retry_context(on=OSError, attempts=ATTEMPTS):
+            # no timeout over all: one try may take minutes on a slow connection, and a stalled one READ_TIMEOUT_S
+            for attempt in stamina.retry_context(on=OSError, attempts=ATTEMPTS, timeout=None):
                 with attempt:
                     self._write(jar, part, tally)
             part.replace(path)

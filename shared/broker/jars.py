@@ -35,11 +35,11 @@ class LockedJar:
         return folder / self.group / f"{self.artifact}-{self.version}.jar"
 
     def is_at(self, path: Path) -> bool:
-        """Whether the file exists and is this very jar."""
+        """Whether the file can be read and is this very jar."""
         try:
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
-        except FileNotFoundError:
+        except OSError:
             return False
 
 

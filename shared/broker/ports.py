@@ -8,10 +8,13 @@ HOST = "127.0.0.1"
 # given the very same port as its own end, connects to itself, and Kafka never gets the port back.
 SEARCHED = range(20_000, 30_000)
 TRIES = 200
+PORTS = range(1, 65_536)
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen there now."""
+    """Whether a server could listen there now. Never for 0, which stands for any port."""
+    if port not in PORTS:
+        return False
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

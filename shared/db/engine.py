@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -18,7 +18,7 @@ SQLITE_BUSY_TIMEOUT_MS = 5_000  # longer than any transaction here; past it the 
 
 def sqlite_url(path: Path) -> str:
     """The URL of a SQLite file, for `make_engine`."""
-    return f"sqlite+aiosqlite:///{path}"
+    return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string()  # quotes ? and % in its name
 
 
 def make_engine(url: str, *, pool_size: int = 5) -> AsyncEngine:
@@ -64,12 +64,14 @@ def _begin_sqlite(connection: Any) -> None:
 def database_errors() -> Iterator[None]:
     """Turn what is wrong *around* the database into `DatabaseUnavailable`; faults of our SQL pass unchanged.
 
+    As far as the driver tells them apart: SQLite's calls a syntax error an ``OperationalError`` too.
+
     Raises:
         DatabaseUnavailable: connection refused or lost, locked, full, read-only, or no connection free in the pool.
     """
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError, ConnectionError) as error:
+    except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
         raise DatabaseUnavailable("The database does not answer") from error
     except DBAPIError as error:
         if not error.connection_invalidated:

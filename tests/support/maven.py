@@ -70,7 +70,7 @@ def maven_server() -> Iterator[MavenServer]:
 
 def _handler_of(server: MavenServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  # the library's name
+        def do_GET(self) -> None:
             fault = server.note(self.path)
             content = server.files.get(self.path)
             if fault or content is None:

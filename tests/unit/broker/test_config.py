@@ -1,0 +1,74 @@
+"""What the embedded Kafka is told."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.broker.config import LOG_CONFIG, format_properties, java_options, server_properties
+from shared.broker.errors import BrokerError
+
+SETTINGS = server_properties(port=9092, controller_port=9093, log_dir=Path("/var/laksa/kafka/data"))
+
+
+def test_topics_are_only_made_on_purpose() -> None:
+    """A misspelt topic must be an error, not a new topic with one partition."""
+    assert SETTINGS["auto.create.topics.enable"] == "false"
+
+
+def test_nothing_that_was_acknowledged_is_given_up() -> None:
+    """No unclean leader, and the place of a service that was off for weeks is still known."""
+    assert SETTINGS["unclean.leader.election.enable"] == "false"
+    assert int(SETTINGS["offsets.retention.minutes"]) == 30 * 24 * 60
+
+
+def test_a_single_node_wants_a_single_copy() -> None:
+    """With Kafka's own defaults of three, its internal topics could not be made on one node."""
+    copies = [name for name in SETTINGS if name.endswith(("replication.factor", "min.isr", "min.insync.replicas"))]
+
+    assert len(copies) == 7
+    assert {SETTINGS[name] for name in copies} == {"1"}
+
+
+def test_it_is_back_soon_after_a_kill() -> None:
+    """Its own former session must end first: 2 s instead of 9, with heartbeats often enough not to lose it."""
+    session, heartbeat = int(SETTINGS["broker.session.timeout.ms"]), int(SETTINGS["broker.heartbeat.interval.ms"])
+
+    assert session == 2_000
+    assert heartbeat * 3 <= session
+
+
+def test_it_listens_on_this_machine_only() -> None:
+    """No listener but on the loopback address, and clients are told that very one."""
+    assert SETTINGS["listeners"] == "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"
+    assert SETTINGS["advertised.listeners"] == "PLAINTEXT://127.0.0.1:9092"
+    assert SETTINGS["controller.quorum.bootstrap.servers"] == "127.0.0.1:9093"
+
+
+def test_its_data_lie_where_they_should() -> None:
+    """Kafka's default is /tmp, where a restart of the machine forgets them."""
+    assert SETTINGS["log.dirs"] == "/var/laksa/kafka/data"
+
+
+def test_a_folder_that_kafka_would_take_for_two_is_refused() -> None:
+    """A comma ends a path in log.dirs."""
+    with pytest.raises(BrokerError, match="comma in its name: /home/a,b"):
+        server_properties(port=1, controller_port=2, log_dir=Path("/home/a,b"))
+
+
+def test_a_path_is_escaped_as_java_reads_it() -> None:
+    """Spaces stay; a backslash and what is not ASCII are written as escapes."""
+    text = format_properties({"log.dirs": "/home/sri mulyani/öffentlich\\x", "a": "b"})
+
+    assert text == "log.dirs=/home/sri mulyani/\\u00f6ffentlich\\\\x\na=b\n"
+    assert text.isascii()
+
+
+def test_the_jvm_is_small_ends_when_out_of_memory_and_logs_to_our_file() -> None:
+    """A broker that limps on without memory is worse than one that is started again."""
+    options = java_options(heap_mib=256, log_file=Path("/var/laksa/log/kafka.log"))
+
+    assert "-Xmx256m" in options
+    assert "-XX:+ExitOnOutOfMemoryError" in options
+    assert "-Dlaksa.kafka.log=/var/laksa/log/kafka.log" in options
+    assert f"-Dlog4j2.configurationFile={LOG_CONFIG.as_uri()}" in options
+    assert LOG_CONFIG.is_file()

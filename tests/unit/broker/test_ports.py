@@ -1,0 +1,44 @@
+"""Ports that a broker can keep."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from shared.broker.ports import HOST, SEARCHED, choose_port, is_free
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server((HOST, 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+def test_the_wanted_port_is_taken_where_it_is_free() -> None:
+    """Addresses in a person's notes stay true."""
+    wanted = choose_port()
+
+    assert choose_port(wanted) == wanted
+
+
+def test_another_one_is_taken_where_it_is_not(taken: int) -> None:
+    """Somebody else's server on the same port is no reason not to start."""
+    assert not is_free(taken)
+
+    chosen = choose_port(taken)
+
+    assert chosen != taken
+    assert is_free(chosen)
+
+
+def test_a_chosen_port_cannot_be_given_to_a_client() -> None:
+    """Linux gives clients ports from 32768 on: one that waits for Kafka could otherwise get Kafka's own."""
+    assert all(choose_port() in SEARCHED for _ in range(20))
+    assert max(SEARCHED) < 32_768
+
+
+@pytest.mark.parametrize("wanted", [0, -1, 65_536])
+def test_a_number_that_is_no_port_is_never_free(wanted: int) -> None:
+    """0 lets the system choose anew at each bind, and the neighbour of 65535 does not exist: both get another one."""
+    assert choose_port(wanted) in SEARCHED
