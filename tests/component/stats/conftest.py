@@ -10,11 +10,11 @@ from services.stats.queries import StatsQueries
 from services.stats.store import StatsStore
 from shared.db.engine import make_engine
 from shared.domain.taxonomy import default_taxonomy
-from tests.support.databases import database, kinds
+from tests.support.databases import KINDS, database
 from tests.support.stats_app import StatsApp, stats_app
 
 
-@pytest.fixture(params=kinds())
+@pytest.fixture(params=KINDS)
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     """An empty database, on each kind that there is."""
     async with database(request.param, tmp_path) as url:

@@ -1,0 +1,135 @@
+"""The front door's client: what each answer means for who sends."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from services.cli.draining import waiting_records
+from services.cli.front_door import FrontDoor, Refused, TryAgain
+from shared.domain.lanes import Channel
+from shared.domain.reference import ReferenceRequest
+from tests.support.receivers import Behaviour, Receiver, answer, garbage, receiver, reset, unused_port
+
+REPORT = ReferenceRequest(Channel.WEB, "report", {"text": "Lampu padam"})
+CALL = ReferenceRequest(Channel.CALL_112, "call", {"text": "Api"})
+KEYS = {"web": "key of web", "112": "key of 112"}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Receiver]:
+    """A server in the place of intake and stats."""
+    async with receiver() as made:
+        yield made
+
+
+@pytest.fixture
+async def door(server: Receiver) -> AsyncIterator[FrontDoor]:
+    """The front door on it."""
+    async with aiohttp.ClientSession() as session:
+        yield at(session, server.port)
+
+
+def at(session: aiohttp.ClientSession, port: int) -> FrontDoor:
+    """A front door to a port."""
+    address = f"http://127.0.0.1:{port}"
+    return FrontDoor(session, services={"intake": address, "stats": address}, api_keys=KEYS)
+
+
+def problem(status: int, code: str = "x", headers: dict[str, str] | None = None, **fields: Any) -> Behaviour:
+    """A problem as intake and stats answer it."""
+    return answer(status, headers, orjson.dumps({"code": code, **fields}))
+
+
+async def test_each_kind_goes_to_its_path_with_its_channels_key(server: Receiver, door: FrontDoor) -> None:
+    """A report to /v1/reports, a call to /v1/calls, the body as it is; the 202's answer comes back."""
+    server.otherwise = answer(202, body=b'{"report_id": "7"}')
+    assert await door.send(REPORT) == await door.send(CALL) == {"report_id": "7"}
+    assert [(push.path, push.headers["x-api-key"], push.json) for push in server.pushes] == [
+        ("/v1/reports", "key of web", REPORT.body),
+        ("/v1/calls", "key of 112", CALL.body),
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 413, 415, 422])
+async def test_a_definite_no_is_refused_with_status_code_and_fields(
+    server: Receiver, door: FrontDoor, status: int
+) -> None:
+    """Sending it again would not help: the person is told what to change."""
+    server.otherwise = problem(status, "invalid_report", errors=[{"field": "reporter.phone"}])
+    with pytest.raises(Refused, match=rf"{status} invalid_report .*reporter\.phone"):
+        await door.send(REPORT)
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
+async def test_not_now_is_try_again(server: Receiver, door: FrontDoor, status: int) -> None:
+    """Away, full, or busy with the same report."""
+    server.otherwise = problem(status)
+    with pytest.raises(TryAgain, match=str(status)):
+        await door.send(REPORT)
+
+
+@pytest.mark.parametrize(
+    ("said", "after"),
+    [("0", 0.0), ("3", 3.0), ("86400", 10.0), ("-1", None), ("Wed, 31 Jul 2024 10:00:00 GMT", None), ("²", None)],
+)
+async def test_how_long_to_wait_is_taken_from_the_answer(
+    server: Receiver, door: FrontDoor, said: str, after: float | None
+) -> None:
+    """Retry-After in seconds, at most ten of them: an hour would look like a hang. A date is not understood."""
+    server.otherwise = problem(503, headers={"Retry-After": said})
+    with pytest.raises(TryAgain) as wait:
+        await door.send(REPORT)
+    assert wait.value.after == after
+
+
+@pytest.mark.parametrize(
+    "behaviour", [garbage, reset, answer(200, body=b"<html>"), answer(202, body=b"\xff")], ids=range(4)
+)
+async def test_what_is_no_answer_is_try_again(server: Receiver, door: FrontDoor, behaviour: Behaviour) -> None:
+    """Cut off, not HTTP, not JSON: it may have been taken, and sending again is harmless."""
+    server.otherwise = behaviour
+    with pytest.raises(TryAgain):
+        await door.send(REPORT)
+
+
+async def test_nobody_there_is_try_again() -> None:
+    """A service that is being started again is waited for, on each of the three ways."""
+    async with aiohttp.ClientSession() as session:
+        door = at(session, unused_port())
+        for asked in (door.send(REPORT), door.ask_stats("/v1/conservation"), door.read_metrics("intake")):
+            with pytest.raises(TryAgain):
+                await asked
+
+
+@pytest.mark.parametrize("body", [b"", b"Not Found", b"[]", b'"x"', b"\xff"])
+async def test_a_refusal_without_a_problem_is_still_one(server: Receiver, door: FrontDoor, body: bytes) -> None:
+    """A proxy in between answers as it likes; the status counts."""
+    server.otherwise = answer(404, body=body)
+    with pytest.raises(Refused, match="404"):
+        await door.send(REPORT)
+
+
+async def test_what_stats_does_not_know_yet_is_asked_again(server: Receiver, door: FrontDoor) -> None:
+    """A 404 for a report on its way is no refusal; one for a report that nobody has is."""
+    server.behaviours = [problem(404, "not_yet_known"), problem(404, "unknown_report")]
+    with pytest.raises(TryAgain):
+        await door.ask_stats("/v1/reports/7")
+    with pytest.raises(Refused):
+        await door.ask_stats("/v1/reports/7")
+
+
+async def test_metrics_are_text(server: Receiver, door: FrontDoor) -> None:
+    """They come as Prometheus would read them."""
+    server.otherwise = answer(200, {"Content-Type": "text/plain"}, b'laksa_outbox_records{topic="x"} 2.0\n')
+    assert waiting_records(await door.read_metrics("intake")) == 2
+
+
+@pytest.mark.parametrize("status", [404, 500, 503])
+async def test_an_error_page_is_no_metrics(server: Receiver, door: FrontDoor, status: int) -> None:
+    """Nothing in it would look like nothing waiting."""
+    server.otherwise = answer(status)
+    with pytest.raises(TryAgain):
+        await door.read_metrics("intake")
