@@ -24,8 +24,8 @@ setup: ## make .venv from the lock file; done by itself where needed
 	fi; \
 	exit 1
 
-run: setup ## start everything and show the 112 table; ONCE=1 ends after the table
-	@exec $(BIN)/laksa run $(if $(filter-out 0 no false,$(ONCE)),--once)
+run: setup ## start everything and show the 112 table; ONCE=1 ends after the table, DB=postgres
+	@exec $(BIN)/laksa run $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(DB),--db $(DB))
 
 test: setup ## every test, on an embedded Apache Kafka
 	@exec $(BIN)/python -m pytest $(wildcard $(addprefix tests/,$(TIERS))) $(ARGS)

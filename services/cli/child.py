@@ -30,7 +30,7 @@ class ChildNotReady(LaksaError):  # noqa: N818  # named after what happened
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run: a name for the log, the command, and its whole environment."""
+    """What to run: a name for the log, the command, and its whole environment; ``user`` is for root to become."""
 
     name: str
     command: Sequence[str]
@@ -39,6 +39,8 @@ class Program:
     url: str | None = None
     inherited_files: Sequence[int] = ()
     stop_seconds: float = 4.0
+    stop_signal: signal.Signals = signal.SIGTERM
+    user: str | None = None
 
 
 class Child:
@@ -53,7 +55,7 @@ class Child:
         self._changed = changed
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     @property
     def name(self) -> str:
@@ -68,6 +70,7 @@ class Child:
     async def start(self) -> None:
         """Start it, and keep it running from now on. Call from the main thread: see `bound_to_parent`."""
         await self._spawn()
+        self._changed()
         self._keeper = asyncio.create_task(self._keep())
 
     async def wait_ready(self, session: aiohttp.ClientSession, seconds: float) -> None:
@@ -86,11 +89,11 @@ class Child:
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL where that does not end it in time; then nothing of it is left."""
-        self._stopping = True
+        self._stopping.set()
         if self._keeper is None:
             return
         if self.pid is not None:
-            self._signal(signal.SIGTERM)
+            self._signal(self.program.stop_signal)
         done, _ = await asyncio.wait({self._keeper}, timeout=self.program.stop_seconds)
         if not done:
             self._log.say("does not stop, killing it", level="warning", process=self.name)
@@ -103,10 +106,9 @@ class Child:
 
     def kill(self) -> None:
         """SIGKILL to the process and all of its group."""
-        self._stopping = True
+        self._stopping.set()
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            _kill_group(self._process)
 
     async def _keep(self) -> None:
         pause = FIRST_PAUSE
@@ -114,23 +116,46 @@ class Child:
         while self._process is not None:
             started = loop.time()
             status = await self._read_until_end(self._process)
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             if loop.time() - started > WELL_SECONDS:
                 pause = FIRST_PAUSE
             self._log.say(
                 "ended unasked, starting it again", level="error", process=self.name, how=_how(status), pause_s=pause
             )
-            await asyncio.sleep(pause)
+            pause = await self._spawn_again(pause)
+
+    async def _spawn_again(self, pause: float) -> float:
+        """Start it after a pause, and after longer ones where that fails; the next pause. Ends early on a stop."""
+        while not await self._is_stopped_within(pause):
             pause = min(LONGEST_PAUSE, pause * 2)
-            if self._stopping:
-                return
-            await self._spawn()
+            try:
+                await self._spawn()
+            except OSError as error:  # no memory, no file descriptors, no folder any more
+                self._say_failed("cannot be started, trying again", error, pause_s=pause)
+                continue
+            if self._stopping.is_set():
+                self.kill()  # stopped while it was being started
+            try:
+                self._changed()
+            except OSError as error:  # the disk is full, say
+                self._say_failed("runs again, but its new pid cannot be told", error)
+            break
+        return pause
+
+    async def _is_stopped_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        return self._stopping.is_set()
+
+    def _say_failed(self, message: str, error: OSError, **values: object) -> None:
+        self._log.say(message, level="error", process=self.name, why=error.strerror, **values)
 
     async def _spawn(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("The kernel would end the child with this thread")
-        bound = [sys.executable, "-I", "-S", bound_to_parent.__file__, str(os.getpid()), *self.program.command]
+        user = [f"{bound_to_parent.USER}{self.program.user}"] if self.program.user else []
+        bound = [sys.executable, "-I", "-S", bound_to_parent.__file__, str(os.getpid()), *user, *self.program.command]
         self._process = await asyncio.create_subprocess_exec(
             *bound,
             cwd=self.program.folder,
@@ -141,15 +166,20 @@ class Child:
             start_new_session=True,  # the terminal's Ctrl-C is for the supervisor alone
             pass_fds=self.program.inherited_files,
         )
-        self._changed()
 
     async def _read_until_end(self, process: asyncio.subprocess.Process) -> int:
         reading = asyncio.create_task(self._read(process))
-        status = await process.wait()
-        # What the process itself had started may hold the pipe open: its last lines are waited for, not its end.
-        await asyncio.wait({reading}, timeout=1.0)
-        reading.cancel()
-        return status
+        ending = asyncio.create_task(process.wait())
+        try:
+            # What the process itself has started may hold the pipe open, and then wait() goes on after the end.
+            while process.returncode is None:
+                await asyncio.wait({ending}, timeout=POLL_SECONDS)
+            _kill_group(process)
+            await asyncio.wait({reading}, timeout=1.0)  # for its last lines
+        finally:
+            reading.cancel()
+            ending.cancel()
+        return process.returncode
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         stream = process.stdout
@@ -179,6 +209,11 @@ class Child:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
+
+
+def _kill_group(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _how(status: int) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -72,7 +72,7 @@ class Lag:
         self._admin = AIOKafkaAdminClient(**options)
         self._reader = AIOKafkaConsumer(**options, enable_auto_commit=False)
 
-    async def __aenter__(self) -> "Lag":
+    async def __aenter__(self) -> Self:
         await self._admin.start()
         await self._reader.start()
         return self

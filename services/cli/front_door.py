@@ -69,6 +69,7 @@ class FrontDoor:
         """
         try:
             async with self._session.get(f"{self._services[service]}/metrics", timeout=TIMEOUT) as answer:
+                answer.raise_for_status()
                 return await answer.text()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise TryAgain(f"{service} does not answer") from error

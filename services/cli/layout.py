@@ -41,6 +41,16 @@ class Layout:
         return self.root / "db"
 
     @property
+    def postgres(self) -> Path:
+        """PostgreSQL's data and password, where it is used."""
+        return self.root / "postgres"
+
+    @property
+    def database_kind(self) -> Path:
+        """Which kind of database holds the data of this folder."""
+        return self.root / "database.json"
+
+    @property
     def run_file(self) -> Path:
         """Addresses, pids and keys of what runs now."""
         return self.root / "run.json"
@@ -107,12 +117,18 @@ def read_json(path: Path) -> dict[str, Any]:
         ConfigurationError: the file is damaged.
     """
     try:
-        read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        read = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except ValueError as error:
-        raise ConfigurationError(f"{path} is damaged. `make clean` starts anew, without the data") from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path) from error
+    if not isinstance(read, dict):
+        raise _damaged(path)
     return read
+
+
+def _damaged(path: Path) -> ConfigurationError:
+    return ConfigurationError(f"{path} is damaged. `make clean` starts anew, without the data")
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """``laksa``: run the pipeline on this machine, send a report, watch a department's topic."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -32,6 +33,10 @@ def run_command(
     once: Annotated[
         bool, typer.Option("--once", help="End after the table: 0 if it is the published one, else 1")
     ] = False,
+    db: Annotated[
+        Literal["sqlite", "postgres"] | None,
+        typer.Option(help="Database of notifier and stats; LAKSA_DB. First time: sqlite"),
+    ] = None,
 ) -> None:
     """Start broker, services and a demo call centre; send the reference data once; show the 112 table; stay up.
 
@@ -43,8 +48,10 @@ def run_command(
     from services.cli.settings import CliSettings
 
     console = Console(highlight=False)
-    code = _outcome(run(CliSettings(), console, once=once), console)
-    sys.stdout.flush()
+    settings = CliSettings() if db is None else CliSettings(db=db)
+    code = _outcome(run(settings, console, once=once), console)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        sys.stdout.flush()
     os._exit(code)  # a download that was cut short must not hold the terminal
 
 

@@ -1,4 +1,4 @@
-"""One readable log of all processes: each line goes to its process's own file as it is, and to the terminal in colour."""
+"""One readable log of all processes: each line as it is to its process's own file, and in colour to the terminal."""
 
 import contextlib
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from typing import Any
 import orjson
 from rich.console import Console
 from rich.text import Text
+
+from services.cli.printable import printable
 
 KEEP_BYTES = 10 * 1024 * 1024  # a process's log larger than this is set aside when the next run starts
 NAME_WIDTH = 18
@@ -35,7 +37,7 @@ _NAME_STYLES: Mapping[str, str] = MappingProxyType(
 
 
 class MergedLog:
-    """Where all lines meet. A terminal that went away costs the lines on it, nothing else."""
+    """Where all lines meet. A terminal that went away or a disk that is full costs the lines on it, nothing else."""
 
     def __init__(self, console: Console, folder: Path) -> None:
         self._console = console
@@ -48,20 +50,26 @@ class MergedLog:
 
     def take(self, name: str, line: bytes) -> None:
         """A line that a process wrote."""
-        file = self._file(name)
-        file.write(line + b"\n")
-        file.flush()
+        with contextlib.suppress(OSError):
+            file = self._file(name)
+            file.write(line + b"\n")
+            file.flush()
         self._print(render_line(name, line))
 
-    def show(self, *things: Any) -> None:
+    def show(self, *things: Any, soft_wrap: bool = False) -> None:
         """Print anything that rich can, between the lines."""
-        with contextlib.suppress(OSError):
-            self._console.print(*things)
+        try:
+            self._console.print(*things, soft_wrap=soft_wrap)
+        except (OSError, UnicodeEncodeError):
+            self._forget_unprinted()
+        except SystemExit:
+            pass  # what rich does about a closed pipe; it is quiet from now on
 
     def close(self) -> None:
         """Close the files."""
         for file in self._files.values():
-            file.close()
+            with contextlib.suppress(OSError):
+                file.close()
         self._files.clear()
 
     def _file(self, name: str) -> BufferedWriter:
@@ -73,8 +81,12 @@ class MergedLog:
         return self._files[name]
 
     def _print(self, text: Text) -> None:
-        with contextlib.suppress(OSError):
-            self._console.print(text, soft_wrap=True)
+        self.show(text, soft_wrap=True)
+
+    def _forget_unprinted(self) -> None:
+        quiet, self._console.quiet = self._console.quiet, True
+        self._console.print()  # rich keeps what it could not print, and empties that only while it is quiet
+        self._console.quiet = quiet
 
 
 def render_line(name: str, line: bytes) -> Text:
@@ -96,24 +108,29 @@ def render(fields: Mapping[str, Any], name: str) -> Text:
     text.append(f"{_clock(fields.get('timestamp'))} ", style="dim")
     text.append(f"{name:<{NAME_WIDTH}} ", style=_NAME_STYLES.get(name, ""))
     if level not in {"info", "debug"}:
-        text.append(f"{level.upper()} ", style=style)
-    text.append(_printable(str(fields["message"])), style=style)
+        text.append(f"{printable(level.upper())} ", style=style)
+    text.append(printable(str(fields["message"])), style=style)
     for key, value in fields.items():
         if key not in HIDDEN:
-            text.append(f" {key}=", style="dim")
-            text.append(_printable(value if isinstance(value, str) else orjson.dumps(value, default=str).decode()))
+            text.append(f" {printable(key)}=", style="dim")
+            text.append(printable(_text_of(value)))
     for line in str(fields.get("exception") or "").splitlines():
-        text.append(f"\n    {_printable(line)}", style="dim")
+        text.append(f"\n    {printable(line)}", style="dim")
     return text
+
+
+def _text_of(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except orjson.JSONEncodeError:
+        return "(nested too deeply)"  # what orjson reads may be deeper than what it writes
 
 
 def _clock(timestamp: object) -> str:
     moment = datetime.now(UTC)
     if isinstance(timestamp, str):
-        with contextlib.suppress(ValueError):
-            moment = datetime.fromisoformat(timestamp)
+        with contextlib.suppress(ValueError, OverflowError):  # the year 1 has no local time
+            moment = datetime.fromisoformat(timestamp).astimezone()
     return moment.astimezone().strftime("%H:%M:%S")
-
-
-def _printable(text: str) -> str:
-    return "".join(one if one.isprintable() else "�" for one in text)

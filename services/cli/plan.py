@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from services.cli.child import Program
 from services.cli.layout import Layout
+from services.cli.postgres import EmbeddedPostgres
 from services.cli.settings import PROJECT
 from shared.broker.ports import HOST
+from shared.db.engine import sqlite_url
 from shared.domain.lanes import Lane
 
 SERVICES = ("intake", "router-emergency", "router-routine", "notifier-emergency", "notifier-routine", "stats")
+WITH_DATABASE = ("notifier-emergency", "notifier-routine", "stats")
 # Who reads starts before who writes, so that no report waits for a process that is still starting.
 STAGES = (
     ("stats", "call-centre", "notifier-emergency", "notifier-routine"),
@@ -23,7 +26,7 @@ STOP_STAGES = (
     ("intake",),
     ("router-emergency", "router-routine"),
     ("notifier-emergency", "notifier-routine", "stats", "call-centre"),
-    ("kafka",),
+    ("kafka", "postgres"),
 )
 GRACEFUL = "PT3S"  # of 20 s for all stages and Kafka; a service is killed after STOP_SECONDS
 STOP_SECONDS = 4.5
@@ -39,6 +42,7 @@ class Plan:
     layout: Layout
     ports: Mapping[str, int]
     kafka: Mapping[str, str]
+    postgres: EmbeddedPostgres | None = None
 
     @property
     def urls(self) -> dict[str, str]:
@@ -50,8 +54,10 @@ class Plan:
         return f"http://{HOST}:{self.ports[name]}"
 
     def database(self, name: str) -> str:
-        """The database URL of a process: one SQLite file each, and so one per lane."""
-        return f"sqlite+aiosqlite:///{self.layout.databases / name}.db"
+        """The database URL of a process: one each, and so one per lane."""
+        if self.postgres is not None:
+            return self.postgres.url(database_name(name))
+        return sqlite_url(self.layout.databases / f"{name}.db")
 
     def program(self, name: str) -> Program:
         """A process by its name."""
@@ -93,6 +99,11 @@ class Plan:
                 return {"LAKSA_ENDPOINTS_FILE": str(self.layout.endpoints)}
             case _:
                 return {}
+
+
+def database_name(process: str) -> str:
+    """What a process's database is called on a server."""
+    return "laksa_" + process.replace("-", "_")
 
 
 def _module(name: str) -> list[str]:

@@ -17,6 +17,7 @@ USUAL: Mapping[str, int] = MappingProxyType(
         "notifier-routine": 8104,
         "stats": 8105,
         "call-centre": 8106,
+        "postgres": 5432,
     }
 )
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from services.cli.front_door import FrontDoor, TryAgain
 from services.cli.layout import Layout
+from services.cli.printable import printable
 from services.cli.run_file import read_run_file
 from shared.domain.lanes import CallType, Channel
 from shared.domain.reference import ReferenceRequest
@@ -109,23 +110,23 @@ def life_of(report: Mapping[str, Any] | None) -> RenderableType:
     """Where a report stands: what happened, and each department's deliveries."""
     if report is None:
         return Text("on its way to the router …", style="dim")
-    head = Text(f"{report['status']} ({report['public_status']})", style="bold")
+    head = Text(printable(f"{report['status']} ({report['public_status']})"), style="bold")
     if report["why"]:
-        head.append(f"  {report['rule']}: {report['why']}", style="not bold dim")
+        head.append(printable(f"  {report['rule']}: {report['why']}"), style="not bold dim")
     targets = Table("department", "role", "endpoint", "state", "tries", "acknowledged by")
     for target in report["targets"]:
         for push in target["deliveries"] or [{}]:
             targets.add_row(
-                target["opd"],
-                target["role"],
-                push.get("endpoint", "-"),
-                push.get("state", "pending"),
-                str(push.get("attempts", 0)),
-                push.get("acknowledged_by") or "",
+                _cell(target["opd"]),
+                _cell(target["role"]),
+                _cell(push.get("endpoint", "-")),
+                _cell(push.get("state", "pending")),
+                _cell(push.get("attempts", 0)),
+                _cell(push.get("acknowledged_by") or ""),
             )
     history = Table("at", "what", "by", box=None)
     for step in report["history"]:
-        history.add_row(str(step["at"]), str(step["what"]), str(step["opd"] or step["by"]))
+        history.add_row(_cell(step["at"]), _cell(step["what"]), _cell(step["opd"] or step["by"]))
     return Group(head, targets, history)
 
 
@@ -141,6 +142,10 @@ def _last_word(report: Mapping[str, Any] | None, console: Console, seconds: floa
         "themselves, and the demo call centre ignores some. The pushes go on"
     )
     return 1
+
+
+def _cell(value: object) -> Text:
+    return Text(printable(str(value)))  # a plain string would be read as markup
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from services.cli.layout import Layout, only_supervisor
 from services.cli.merged_log import MergedLog
 from services.cli.plan import Plan
 from services.cli.ports import choose_ports
+from services.cli.postgres import EmbeddedPostgres, remember_database
 from services.cli.published_table import differences, table_of
 from services.cli.run_file import clear_leftovers
 from services.cli.seeding import send_reference_data
@@ -111,7 +112,8 @@ async def _work(this: Run) -> int:
         with fetch_bar(this.console) as report:
             await broker.prepare(chosen, report)
     secrets = load_secrets(this.layout)
-    plan = Plan(this.layout, ports, {GIVEN: chosen.connection().bootstrap_servers})
+    postgres = await _prepare_postgres(this, ports["postgres"])
+    plan = Plan(this.layout, ports, {GIVEN: chosen.connection().bootstrap_servers}, postgres)
     write_configuration(this.layout, secrets, plan.url("call-centre"))
     async with (
         Supervisor(plan, this.layout, secrets, chosen, this.log) as supervisor,
@@ -123,6 +125,14 @@ async def _work(this: Run) -> int:
         if not this.once:
             await asyncio.Event().wait()  # stays up until it is cancelled
         return 1 if faults else 0
+
+
+async def _prepare_postgres(this: Run, port: int) -> EmbeddedPostgres | None:
+    if remember_database(this.layout, this.settings.db) != "postgres":
+        return None
+    postgres = EmbeddedPostgres(this.layout.postgres, port)
+    await asyncio.to_thread(postgres.prepare)
+    return postgres
 
 
 async def _send_and_show(this: Run, door: FrontDoor, plan: Plan, chosen: EmbeddedKafka | GivenBroker) -> list[str]:
@@ -182,7 +192,8 @@ def _addresses(this: Run, plan: Plan, chosen: EmbeddedKafka | GivenBroker) -> Pa
     )
     lines.add_row("metrics", f"{plan.url('intake')}/metrics, and the same on every service")
     lines.add_row("broker", chosen.describe())
-    lines.add_row("database", f"SQLite, one file per service and lane in {this.layout.databases}")
+    sqlite = f"SQLite, one file per service and lane in {this.layout.databases}"
+    lines.add_row("database", plan.postgres.describe() if plan.postgres is not None else sqlite)
     lines.add_row("keys, addresses", str(this.layout.run_file))
     lines.add_row("time", f"{time.monotonic() - this.began:.1f} s from start to table")
     return Panel(lines, title="LAKSA Pipeline", subtitle=None if this.once else "Ctrl-C stops everything", expand=False)

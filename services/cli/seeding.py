@@ -18,8 +18,10 @@ LONGEST_PAUSE = 2.0
 
 @dataclass
 class SeedState:
-    """What intake has confirmed of the reference data. ``now`` is the moment that the mixed day was made for: made
-    again for the same moment it is the same, so that a repeat is recognised.
+    """What intake has confirmed of the reference data.
+
+    ``now`` is the moment that the mixed day was made for: made again for the same moment it is the same, so that a
+    repeat is recognised.
     """
 
     now: datetime

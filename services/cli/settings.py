@@ -6,6 +6,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+DatabaseKind = Literal["sqlite", "postgres"]
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -17,6 +19,9 @@ class CliSettings(BaseSettings):
     var_dir: Path = Field(default=PROJECT / "var", description="Where `laksa run` keeps all data, logs and keys")
     ports: Literal["fixed", "free"] = Field(
         default="fixed", description="fixed: the usual port where it is free, else another one; free: any free ports"
+    )
+    db: DatabaseKind | None = Field(
+        default=None, description="Database of notifier and stats, the first time sqlite and then what it was before"
     )
     reference_data: bool = Field(default=True, description="Whether `laksa run` sends the reference data")
 

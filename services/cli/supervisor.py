@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
+from typing import Self
 
 import aiohttp
 
@@ -12,7 +13,8 @@ from services.cli.child import Child, Program
 from services.cli.keys import Secrets
 from services.cli.layout import Layout
 from services.cli.merged_log import MergedLog
-from services.cli.plan import SERVICES, STAGES, STOP_STAGES, Plan
+from services.cli.plan import SERVICES, STAGES, STOP_STAGES, WITH_DATABASE, Plan, database_name
+from services.cli.postgres import EmbeddedPostgres
 from services.cli.run_file import RunInfo, write_run_file
 from shared.broker import EmbeddedKafka
 from shared.broker.resolve import GivenBroker
@@ -34,7 +36,7 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._told = False
 
-    async def __aenter__(self) -> "Supervisor":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -49,6 +51,8 @@ class Supervisor:
         """
         if isinstance(self._broker, EmbeddedKafka):
             await self._start_kafka(self._broker)
+        if self._plan.postgres is not None:
+            await self._start_postgres(self._plan.postgres)
         made = await broker.make_topics(self._broker.connection())
         self._log.say("topics are there", created=made)
         async with aiohttp.ClientSession() as session:
@@ -87,6 +91,13 @@ class Supervisor:
         await broker.wait_until_kafka_answers(embedded, READY_SECONDS)
         self._say_ready("kafka", began, embedded.bootstrap_servers)
 
+    async def _start_postgres(self, postgres: EmbeddedPostgres) -> None:
+        began = time.monotonic()
+        await self._add(postgres.program()).start()
+        await postgres.wait_until_it_answers(READY_SECONDS)
+        await postgres.make_databases([database_name(name) for name in WITH_DATABASE])
+        self._say_ready("postgres", began, postgres.address)
+
     async def _start_stage(self, names: tuple[str, ...], session: aiohttp.ClientSession) -> None:
         children = [self._add(self._plan.program(name)) for name in names]
         for child in children:
@@ -112,6 +123,8 @@ class Supervisor:
 
     def _pids(self) -> Mapping[str, int]:
         running = {
-            name: self._children[name].pid for name in ("kafka", *SERVICES, "call-centre") if name in self._children
+            name: self._children[name].pid
+            for name in ("kafka", "postgres", *SERVICES, "call-centre")
+            if name in self._children
         }
         return {"supervisor": os.getpid(), **{name: pid for name, pid in running.items() if pid is not None}}

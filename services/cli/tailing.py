@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from services.cli.layout import Layout
+from services.cli.printable import printable
 from services.cli.run_file import read_run_file
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
@@ -72,17 +73,17 @@ async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition,
 
 def line_of(record: ConsumerRecord) -> Text:
     """One record as text: the headers that say what it is and why it came, then the report itself."""
-    headers = text_headers(record.headers)
+    headers = {name: printable(value) for name, value in text_headers(record.headers).items()}
     body = _body(record.value)
     line = Text()
     line.append(f"{headers.get('ce_time', '')} ", style="dim")
     line.append(f"{headers.get('ce_lane', '')} ", style="red" if headers.get("ce_lane") == Lane.EMERGENCY else "green")
     line.append(f"{headers.get('ce_category') or '-'} ", style="bold")
     line.append(f"{headers.get('ce_role', '')} ")
-    line.append(_printable(f"{body.get('ticket', '')} {body.get('text') or '(no text)'}"))
+    line.append(printable(f"{body.get('ticket', '')} {body.get('text') or '(no text)'}"))
     for name in ("ce_type", "ce_mode", "ce_rule", "ce_table", "ce_why", "ce_id", "ce_subject"):
         line.append(f"\n    {name}: ", style="dim")
-        line.append(_printable(headers.get(name, "-")))
+        line.append(headers.get(name, "-"))
     return line
 
 
@@ -92,7 +93,3 @@ def _body(value: bytes | None) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {"text": (value or b"").decode(errors="replace")}
     return read if isinstance(read, dict) else {}
-
-
-def _printable(text: str) -> str:
-    return "".join(one if one.isprintable() else "�" for one in text)

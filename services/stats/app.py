@@ -110,15 +110,15 @@ async def _working(parts: Parts) -> AsyncIterator[None]:
     consumption = _make_consumption(parts, counting)
     watch = AccountWatch(parts.queries, parts.metrics)
 
-    async def consume(stopping: asyncio.Event) -> None:
-        await counting.prepare(stopping)
-        await consumption.run(stopping)
+    async def work(stopping: asyncio.Event) -> None:
+        await counting.prepare(stopping)  # nothing else looks at tables that may not be there yet
+        async with asyncio.TaskGroup() as group:
+            for run in (consumption.run, watch.run, parts.feed.run):
+                group.create_task(run(stopping))
 
     parts.health.add("kafka", consumption.check)
     parts.health.add("database", lambda: check_database(parts.engine))
-    async with running(
-        parts.stopping, tasks=[consume, watch.run, parts.feed.run], stop=[parts.feed.close, consumption.stop]
-    ):
+    async with running(parts.stopping, tasks=[work], stop=[parts.feed.close, consumption.stop]):
         yield
 
 

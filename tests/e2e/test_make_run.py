@@ -73,11 +73,11 @@ async def test_a_cold_run_a_second_one_and_what_a_script_reads(stack: Stack) -> 
     assert "total: stats says 377, published is 376" in printed
 
 
-@pytest.mark.parametrize("what", ["everything", "the supervisor"])
-async def test_killed_half_way_through_the_sending(stack: Stack, what: str) -> None:
+@pytest.mark.parametrize(("what", "database"), [("everything", "sqlite"), ("the supervisor", "postgres")])
+async def test_killed_half_way_through_the_sending(stack: Stack, what: str, database: str) -> None:
     """Nothing is left behind, and the next run sends what is missing: the table is right and all is counted once."""
     half = SEEDED // 2
-    await stack.start(reference_data=True)
+    await stack.start("--db", database, reference_data=True)
     await eventually(lambda: _confirmed(stack) >= half, START_SECONDS)
     if what == "everything":
         stack.kill_everything()
@@ -88,6 +88,9 @@ async def test_killed_half_way_through_the_sending(stack: Stack, what: str) -> N
     status, printed = await stack.run_to_its_end("run", "--once")
     assert status == 0, printed
     _assert_table(printed)
+    assert {"sqlite": "SQLite, one file", "postgres": "embedded PostgreSQL"}[database] in printed
+    status, printed = await stack.run_to_its_end("run", "--db", "sqlite" if database == "postgres" else "postgres")
+    assert (status, f"are kept with DB={database}" in " ".join(printed.split())) == (1, True), printed
 
 
 async def test_a_second_supervisor_is_refused_and_a_taken_port_is_passed_by(stack: Stack) -> None:

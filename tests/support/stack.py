@@ -65,12 +65,12 @@ class Stack:
         keys: dict[str, str] = self.run["api_keys"]
         return keys
 
-    async def start(self, *, reference_data: bool = False) -> None:
+    async def start(self, *arguments: str, reference_data: bool = False) -> None:
         """Start it; return once it tells its addresses."""
         environment = self.environment | {"LAKSA_REFERENCE_DATA": str(reference_data)}
         with self.var.with_suffix(".out").open("ab") as output:
             self.process = await asyncio.create_subprocess_exec(
-                *LAKSA, "run", cwd=PROJECT, env=environment, stdout=output, stderr=output, start_new_session=True
+                *LAKSA, "run", *arguments, cwd=PROJECT, env=environment, stdout=output, stderr=output, start_new_session=True
             )
         await eventually(self.is_told, START_SECONDS)
 
