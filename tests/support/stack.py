@@ -70,7 +70,14 @@ class Stack:
         environment = self.environment | {"LAKSA_REFERENCE_DATA": str(reference_data)}
         with self.var.with_suffix(".out").open("ab") as output:
             self.process = await asyncio.create_subprocess_exec(
-                *LAKSA, "run", *arguments, cwd=PROJECT, env=environment, stdout=output, stderr=output, start_new_session=True
+                *LAKSA,
+                "run",
+                *arguments,
+                cwd=PROJECT,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         await eventually(self.is_told, START_SECONDS)
 

@@ -1,0 +1,68 @@
+"""Whether everything is drained: what counts as waiting, and who is asked."""
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from services.cli.draining import PUBLISHING, UNANSWERED, UNKNOWN, WAITING_METRIC, Backlog, groups, waiting_records
+from services.cli.plan import SERVICES
+from shared.domain.taxonomy import default_taxonomy
+from shared.messaging.topics import all_topics
+
+
+def exposed(*counts: int) -> str:
+    """Metrics as a service exposes them, with so many waiting records by topic, among others."""
+    registry = CollectorRegistry()
+    waiting = Gauge(WAITING_METRIC, "Waiting", ["topic"], registry=registry)
+    for number, count in enumerate(counts):
+        waiting.labels(f"opd.{number}").set(count)
+    Counter("laksa_outbox_records_published", "Another that starts alike", registry=registry).inc(1000)
+    Gauge("laksa_outbox_records_oldest_seconds", "And one more", registry=registry).set(7)
+    return generate_latest(registry).decode()
+
+
+@pytest.mark.parametrize(("counts", "waiting"), [((3, 4), 7), ((0, 0), 0), ((), 0)])
+def test_the_waiting_records_of_all_topics_are_added(counts: tuple[int, ...], waiting: int) -> None:
+    """The sum over the labels, and of no metric whose name only starts alike."""
+    assert waiting_records(exposed(*counts)) == waiting
+
+
+def test_every_topic_that_somebody_reads_is_asked_for() -> None:
+    """All topics but dead letters stand with a group that reads them: none can look drained unread."""
+    names = {spec.name for spec in all_topics(default_taxonomy().opds)}
+    asked = {name for topics in groups().values() for name in topics}
+    assert asked == {name for name in names if ".dlq." not in name}
+
+
+def test_both_lanes_and_every_service_read_for_themselves() -> None:
+    """Each reading process has groups of its own, named after it, and each topic of a group stands once."""
+    for name in SERVICES:
+        assert any(group.startswith(name) for group in groups())
+    for topics in groups().values():
+        assert len(set(topics)) == len(topics)
+    assert set(PUBLISHING) <= set(SERVICES)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        Backlog(waiting=1, unread={}, undecided=0),
+        Backlog(waiting=0, unread={"stats": 0, "intake": 1}, undecided=0),
+        Backlog(waiting=0, unread={}, undecided=1),
+        UNKNOWN,
+        UNANSWERED,
+    ],
+)
+def test_anything_under_way_is_not_drained(left: Backlog) -> None:
+    """Waiting, unread or undecided: each alone is enough, and so is not knowing."""
+    assert not left.is_empty
+
+
+def test_nothing_under_way_is_drained() -> None:
+    """Groups that have read everything do not count."""
+    assert Backlog(waiting=0, unread={"stats": 0}, undecided=0).is_empty
+
+
+def test_who_waits_is_told_for_what() -> None:
+    """Only the groups that are behind are named."""
+    left = Backlog(waiting=2, unread={"stats": 0, "intake": 3}, undecided=1)
+    assert str(left) == "2 to publish, unread: intake 3, 1 undecided"

@@ -1,0 +1,186 @@
+"""The merged log: readable lines, harmless whatever is in them, and nothing that happens to the terminal stops it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from services.cli import merged_log
+from services.cli.merged_log import MergedLog, render_line
+
+HOSTILE = "\x1b[2J\x1b]0;owned\x07\r\n\x00\u202e[bold red]x[/nothing] "
+TO_A_CLOSED_PIPE = """
+import pathlib, sys, rich.console
+from services.cli.merged_log import MergedLog
+log = MergedLog(rich.console.Console(), pathlib.Path(sys.argv[1]))
+log.take("intake", b"one")
+log.take("intake", b"two")
+"""
+
+
+class GoneTerminal(StringIO):
+    """A terminal on which nothing can be written while ``fault`` is set."""
+
+    fault: Exception | None = OSError(5, "Input/output error")
+
+    def write(self, text: str) -> int:
+        """Write, or fail."""
+        if self.fault is not None:
+            raise self.fault
+        return super().write(text)
+
+
+@pytest.fixture
+def screen() -> StringIO:
+    """What the terminal shows."""
+    return StringIO()
+
+
+@pytest.fixture
+def log(screen: StringIO, tmp_path: Path) -> Iterator[MergedLog]:
+    """A log that writes to the screen, and to files in the test's folder."""
+    made = MergedLog(Console(file=screen, width=80), tmp_path)
+    yield made
+    made.close()
+
+
+def rendered(**fields: Any) -> str:
+    """A line of intake's as the terminal shows it, without its colours."""
+    return render_line("intake", orjson.dumps({"message": "x", **fields})).plain
+
+
+def test_a_json_line_is_time_name_message_and_values() -> None:
+    """What a service logs is shown as one line; what stands elsewhere already is not repeated."""
+    line = rendered(level="info", timestamp="2024-07-31T10:00:00+00:00", service="intake", message="Accepted", tries=2)
+    clock, rest = line.split(" ", 1)
+    assert [len(part) for part in clock.split(":")] == [2, 2, 2]
+    assert rest.split() == ["intake", "Accepted", "tries=2"]
+
+
+def test_only_what_is_worse_than_info_says_its_level() -> None:
+    """A warning or an error stands out; the usual lines stay short."""
+    assert "WARNING" in rendered(level="warning")
+    assert "INFO" not in rendered(level="info")
+
+
+def test_an_exception_follows_indented() -> None:
+    """A traceback is shown below its line, line for line."""
+    assert rendered(exception="Traceback:\n  boom").splitlines()[1:] == ["    Traceback:", "      boom"]
+
+
+@pytest.mark.parametrize("line", [b"Exception in thread main", b"[1, 2]", b"{}", b'{"no": "message"}', b"3", b""])
+def test_what_is_no_log_line_is_shown_as_it_is(line: bytes) -> None:
+    """Kafka's Java, a crash of the interpreter, JSON of another kind: nothing is left out."""
+    assert render_line("kafka", line).plain.endswith(line.decode())
+
+
+@pytest.mark.parametrize(
+    "part", ["message", "level", "timestamp", "exception", "value", pytest.param(HOSTILE, id="a name")]
+)
+def test_control_characters_and_markup_do_nothing(part: str) -> None:
+    """Escapes cannot reach the terminal from any part of a line, and square brackets are only that."""
+    text = rendered(**{part: HOSTILE})
+    assert all(one.isprintable() or one == "\n" for one in text)
+    assert "\n" not in text or part == "exception"
+    if part not in {"level", "timestamp"}:
+        assert "[bold red]x[/nothing]" in text
+
+
+@given(st.binary())
+def test_no_bytes_can_stop_the_log(line: bytes) -> None:
+    """Whatever a process writes is one harmless line."""
+    assert render_line("x", line).plain.isprintable()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"message": "x", "timestamp": "0001-01-01T00:00:00"}',
+        b'{"message": "x", "timestamp": "0001-01-01T00:00:00+14:00"}',
+        b'{"message": "x", "timestamp": 5, "level": {"a": []}}',
+        b'{"message": "x", "deep": ' + b"[" * 600 + b"]" * 600 + b"}",
+        b'{"message": "x", "big": 123456789012345678901234567890}',
+        b'{"message": null, "exception": 5}',
+    ],
+)
+def test_odd_fields_cannot_stop_the_log(line: bytes) -> None:
+    """A year without local time, values nested too deep: such a line is shown as well as it goes."""
+    assert "intake" in render_line("intake", line).plain
+
+
+def test_each_process_has_its_own_file_with_its_lines_as_they_were(
+    log: MergedLog, screen: StringIO, tmp_path: Path
+) -> None:
+    """The files hold the bytes untouched, Kafka's in kafka.out beside the log that it writes itself."""
+    log.take("intake", b'{"message": "one"}')
+    log.take("kafka", b"\x1b[0m\xff")
+    log.take("intake", b"two")
+    log.say("three", level="warning", what=[1])
+    assert (tmp_path / "intake.log").read_bytes() == b'{"message": "one"}\ntwo\n'
+    assert (tmp_path / "kafka.out").read_bytes() == b"\x1b[0m\xff\n"
+    assert {"one", "two", "three", "what=[1]"} <= set(screen.getvalue().split())
+
+
+@pytest.mark.parametrize("size", [10, 11])
+def test_a_large_file_is_set_aside_when_a_run_starts(
+    log: MergedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """What is larger than the limit becomes the one older file; smaller ones are continued. Nothing is lost."""
+    monkeypatch.setattr(merged_log, "KEEP_BYTES", 10)
+    file, older = tmp_path / "intake.log", tmp_path / "intake.log.1"
+    older.write_bytes(b"oldest")
+    file.write_bytes(b"o" * size)
+    log.take("intake", b"new")
+    if size > 10:
+        assert (older.read_bytes(), file.read_bytes()) == (b"o" * size, b"new\n")
+    else:
+        assert (older.read_bytes(), file.read_bytes()) == (b"oldest", b"o" * size + b"new\n")
+
+
+@pytest.mark.parametrize("fault", [OSError(5, "Input/output error"), UnicodeEncodeError("ascii", "�", 0, 1, "no")])
+def test_a_terminal_that_fails_costs_the_lines_on_it_and_nothing_else(tmp_path: Path, fault: Exception) -> None:
+    """The files go on, what could not be printed is not hoarded, and a terminal that is back shows what comes then."""
+    screen = GoneTerminal()
+    screen.fault = fault
+    log = MergedLog(Console(file=screen), tmp_path)
+    log.take("intake", b"lost on the terminal")
+    log.say("lost too")
+    screen.fault = None
+    log.take("intake", b"shown again")
+    log.close()
+    assert (tmp_path / "intake.log").read_bytes() == b"lost on the terminal\nshown again\n"
+    assert "shown again" in screen.getvalue()
+    assert "lost" not in screen.getvalue()
+
+
+def test_a_closed_pipe_does_not_end_the_run(tmp_path: Path) -> None:
+    """`laksa run | head`: rich would exit the process where the reader has gone; the log goes on without a terminal."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run([sys.executable, "-c", TO_A_CLOSED_PIPE, tmp_path], stdout=writing, check=False)
+    finally:
+        os.close(writing)
+    assert ended.returncode == 0
+    assert (tmp_path / "intake.log").read_bytes() == b"one\ntwo\n"
+
+
+def test_a_full_disk_costs_the_lines_in_the_file_and_nothing_else(
+    log: MergedLog, screen: StringIO, tmp_path: Path
+) -> None:
+    """Where a file cannot be written the process is still read and shown: a full pipe would stop it."""
+    (tmp_path / "intake.log").symlink_to("/dev/full")
+    (tmp_path / "stats.log").mkdir()
+    log.take("intake", b"one")
+    log.take("stats", b"two")
+    log.close()
+    assert {"one", "two"} <= set(screen.getvalue().split())

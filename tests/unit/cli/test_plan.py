@@ -1,0 +1,90 @@
+"""The plan: what starts and stops in which order, and what each program is told."""
+
+from pathlib import Path
+
+import pytest
+
+from services.cli.layout import Layout
+from services.cli.plan import KAFKA_STOP_SECONDS, SERVICES, STAGES, STOP_SECONDS, STOP_STAGES, Plan
+from services.cli.ports import USUAL
+from services.notifier.settings import NotifierSettings
+from shared.domain.lanes import Lane
+
+# who writes what the other reads
+WRITES_TO = [
+    ("intake", "router-emergency"),
+    ("intake", "router-routine"),
+    ("router-emergency", "notifier-emergency"),
+    ("router-routine", "notifier-routine"),
+    ("intake", "stats"),
+    ("router-emergency", "stats"),
+    ("notifier-emergency", "call-centre"),
+    ("notifier-routine", "call-centre"),
+]
+STOP_ALL_SECONDS = 20.0  # promised in the README
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """A plan on the usual ports."""
+    return Plan(Layout(tmp_path), USUAL, {"LAKSA_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092"})
+
+
+def place(name: str, stages: tuple[tuple[str, ...], ...]) -> int:
+    """The number of the stage that a program is in."""
+    return next(number for number, stage in enumerate(stages) if name in stage)
+
+
+def test_everything_starts_once_and_stops_once() -> None:
+    """No program is forgotten on either way, or named twice; what all of them need stops after all."""
+    starting = sorted(name for stage in STAGES for name in stage)
+    assert starting == sorted((*SERVICES, "call-centre"))
+    stopping = sorted(name for stage in STOP_STAGES for name in stage)
+    assert stopping == sorted((*starting, "kafka", "postgres"))
+    assert STOP_STAGES[-1] == ("kafka", "postgres")
+    assert set(USUAL) == set(stopping)
+
+
+@pytest.mark.parametrize(("writer", "reader"), WRITES_TO)
+def test_readers_start_before_writers_and_stop_after_them(writer: str, reader: str) -> None:
+    """No report waits for a process that is still starting, and what is taken in last is still sent on."""
+    assert place(reader, STAGES) <= place(writer, STAGES)
+    assert place(reader, STOP_STAGES) >= place(writer, STOP_STAGES)
+
+
+def test_the_front_door_opens_last_and_closes_first() -> None:
+    """Nothing is accepted while something behind the door is missing."""
+    assert STAGES[-1] == STOP_STAGES[0] == ("intake",)
+
+
+def test_all_stages_together_stop_within_what_is_promised(plan: Plan) -> None:
+    """Each stage's time is bounded, and the sum is below the README's 20 seconds."""
+    assert {plan.program(name).stop_seconds for name in (*SERVICES, "call-centre")} == {STOP_SECONDS}
+    assert STOP_SECONDS * (len(STOP_STAGES) - 1) + KAFKA_STOP_SECONDS < STOP_ALL_SECONDS
+
+
+def test_each_program_listens_on_its_own_port_and_is_asked_there(plan: Plan) -> None:
+    """The address in run.json is where the process was told to listen."""
+    for name in (*SERVICES, "call-centre"):
+        program = plan.program(name)
+        assert program.url == f"http://{program.environment['LAKSA_HTTP_HOST']}:{USUAL[name]}"
+        assert program.environment["LAKSA_HTTP_PORT"] == str(USUAL[name])
+        assert program.environment["LAKSA_KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:9092"
+    assert set(plan.urls) == set(SERVICES)
+
+
+def test_the_lanes_share_no_database_and_no_process(plan: Plan) -> None:
+    """A SQLite file for each notifier and for stats; each lane's process is told its lane."""
+    emergency, routine = (plan.program(f"notifier-{lane}") for lane in ("emergency", "routine"))
+    databases = {one.environment["LAKSA_DATABASE_URL"] for one in (emergency, routine, plan.program("stats"))}
+    assert len(databases) == 3
+    assert list(emergency.command[-2:]) == ["--lane", "emergency"]
+    assert list(routine.command[-2:]) == ["--lane", "routine"]
+
+
+def test_who_is_pushed_calls_back_to_the_lane_that_pushed(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notifier's own settings read its public address from what the plan tells it."""
+    program = plan.program("notifier-routine")
+    for name, value in program.environment.items():
+        monkeypatch.setenv(name, value)
+    assert str(NotifierSettings(lane=Lane.ROUTINE).public_url).rstrip("/") == program.url

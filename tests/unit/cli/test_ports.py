@@ -1,0 +1,79 @@
+"""Ports: the usual one, the last run's, or another; never one that is taken, never one twice."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.cli import ports
+from services.cli.layout import Layout
+from services.cli.ports import choose_ports
+from shared.broker.ports import choose_port
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """An empty data folder."""
+    return Layout(tmp_path)
+
+
+@pytest.fixture
+def usual(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Usual ports that are free on this machine now."""
+    made: dict[str, int] = {}
+    for name in ports.USUAL:
+        while (port := choose_port()) in made.values():
+            pass
+        made[name] = port
+    monkeypatch.setattr(ports, "USUAL", made)
+    return made
+
+
+@pytest.fixture
+def somebody(usual: dict[str, int]) -> Iterator[int]:
+    """The usual port of stats, where another program listens."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", usual["stats"]))
+        server.listen()
+        yield usual["stats"]
+
+
+def test_the_usual_ones_where_they_are_free(layout: Layout, usual: dict[str, int]) -> None:
+    """The addresses of the README hold on a machine where nothing else runs."""
+    assert choose_ports(layout, usual_first=True) == usual
+
+
+def test_another_where_the_usual_one_is_taken(layout: Layout, usual: dict[str, int], somebody: int) -> None:
+    """Only the process concerned moves."""
+    chosen = choose_ports(layout, usual_first=True)
+    assert chosen["stats"] != somebody
+    assert {**chosen, "stats": 0} == {**usual, "stats": 0}
+
+
+def test_the_last_ones_are_taken_again(layout: Layout, usual: dict[str, int]) -> None:
+    """Free ports are chosen once: the next run on these data has the same addresses."""
+    first = choose_ports(layout, usual_first=False)
+    assert choose_ports(layout, usual_first=False) == first
+    assert set(first) == set(usual)
+
+
+@pytest.mark.usefixtures("somebody")
+def test_the_last_one_before_a_new_one(layout: Layout) -> None:
+    """Where the usual port is still taken, the process stays where it had moved to."""
+    assert choose_ports(layout, usual_first=True) == choose_ports(layout, usual_first=True)
+
+
+def test_no_port_twice(layout: Layout, usual: dict[str, int]) -> None:
+    """A remembered port that is another process's by now is not given to both."""
+    layout.ports.write_text(json.dumps(dict.fromkeys(usual, usual["intake"])), encoding="utf-8")
+    for usual_first in (True, False):
+        chosen = choose_ports(layout, usual_first=usual_first)
+        assert len(set(chosen.values())) == len(usual)
+
+
+def test_what_cannot_be_remembered_is_chosen_anew(layout: Layout, usual: dict[str, int]) -> None:
+    """A file of another version, with other names and values, is no obstacle."""
+    layout.ports.write_text(json.dumps({"stats": "8105", "somebody": 1}), encoding="utf-8")
+    assert set(choose_ports(layout, usual_first=False)) == set(usual)
