@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 import re
-import shutil
 import signal
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from shared.messaging import topics
 from shared.settings import KafkaSettings
 from tests.support.intake_process import KEYS, intake_process
 from tests.support.kafka import RawRecord, read_all, write_raw
+from tests.support.machine import needed
 from tests.support.receivers import unused_port
 from tests.support.service_process import ServiceProcess, kafka_with_topics
 from tests.support.waiting import eventually
@@ -72,8 +72,7 @@ async def test_killed_at_any_moment_every_202_is_published(tmp_path: Path, kafka
 
 async def test_it_is_on_disk_before_anybody_is_told(tmp_path: Path) -> None:
     """I1 (F40): between the request and its 202, the system calls show a finished fdatasync, for both kinds."""
-    strace = shutil.which("strace")
-    assert strace is not None, "strace is needed: apt install strace"
+    strace = needed("strace", "strace")
     trace = tmp_path / "trace"
     calls = "trace=fdatasync,fsync,read,recvfrom,write,writev,sendto,sendmsg"
     wrapper = [strace, "-D", "-f", "-s", "80", "-e", calls, "-o", str(trace)]

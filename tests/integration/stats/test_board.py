@@ -1,6 +1,5 @@
 """The board in a real browser: it is drawn, it is live, and nothing on it is refused by its own policy."""
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from shared.domain.lanes import Lane
 from tests.support import lifecycle
+from tests.support.machine import needed
 from tests.support.stats_process import StatsProcess
 
 FLAGS = (
@@ -26,10 +26,8 @@ COUNTED_MS = 5_000  # the board tells within 2 s of the counting; Kafka and the 
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium; the test fails, and says how to get it, where there is none."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.fail("The board's test needs a browser: apt-get install -y chromium")
+    """Debian's Chromium."""
+    path = needed("chromium", "chromium")
     async with async_playwright() as playwright:
         made = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield made

@@ -1,0 +1,99 @@
+"""From the front door to the departments, as real processes: intake, both routers and the emergency notifier."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx2
+import yaml
+from aiokafka import ConsumerRecord
+
+from shared.db.engine import sqlite_url
+from shared.domain.lanes import Lane
+from shared.settings import KafkaSettings
+from tests.support.intake_process import KEYS, intake_process
+from tests.support.kafka import read_all
+from tests.support.notifying import endpoint
+from tests.support.receivers import receiver
+from tests.support.service_process import READY_SECONDS, ServiceProcess, kafka_with_topics
+from tests.support.waiting import eventually
+
+ARRIVES_SECONDS = 30.0
+
+Record: TypeAlias = ConsumerRecord[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What runs, and how to put something in and see it come out."""
+
+    kafka: KafkaSettings
+    intake_url: str
+
+    @property
+    def broker(self) -> str:
+        """Kafka's address."""
+        return self.kafka.bootstrap_servers
+
+    async def report(self, **body: Any) -> str:
+        """Send a citizen report; its id."""
+        return await self._send("/v1/reports", KEYS["laksa"], body)
+
+    async def call(self, **body: Any) -> str:
+        """Send a 112 call; its id."""
+        return await self._send("/v1/calls", KEYS["112"], {"call_type": "normal", **body})
+
+    async def arrived(self, topic: str, key: str | None = None) -> Record:
+        """The first record of this key on a topic, once it is there; of any key where none is given."""
+        found: list[Record] = []
+
+        async def is_there() -> bool:
+            found.extend(one for one in await read_all(self.kafka, topic) if key in (None, (one.key or b"").decode()))
+            return bool(found)
+
+        await eventually(is_there, ARRIVES_SECONDS)
+        return found[0]
+
+    async def _send(self, path: str, key: str, body: dict[str, Any]) -> str:
+        async with httpx2.AsyncClient() as client:
+            answer = await client.post(f"{self.intake_url}{path}", json=body, headers={"X-API-Key": key})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["report_id"])
+
+
+@asynccontextmanager
+async def running_pipeline(directory: Path) -> AsyncIterator[Pipeline]:
+    """All of it, ready; BPBD is pushed, and never acknowledges."""
+    async with AsyncExitStack() as stack:
+        kafka = await stack.enter_async_context(kafka_with_topics(directory))
+        department = await stack.enter_async_context(receiver())
+        others = [
+            *(_service(kafka, directory / f"router-{lane}", "services.router", lane) for lane in Lane),
+            _notifier(kafka, directory / "notifier", department.url),
+        ]
+        for one in others:
+            stack.push_async_callback(one.kill_if_running)
+            await one.launch()
+        intake = await stack.enter_async_context(intake_process(directory, kafka.bootstrap_servers))
+        await asyncio.gather(*(eventually(one.is_ready, READY_SECONDS) for one in (*others, intake)))
+        yield Pipeline(kafka, intake.url)
+
+
+def _service(kafka: KafkaSettings, directory: Path, module: str, lane: Lane) -> ServiceProcess:
+    directory.mkdir()
+    return ServiceProcess([module, "--lane", lane], kafka.bootstrap_servers, directory)
+
+
+def _notifier(kafka: KafkaSettings, directory: Path, url: str) -> ServiceProcess:
+    service = _service(kafka, directory, "services.notifier", Lane.EMERGENCY)
+    endpoints = directory / "endpoints.yaml"
+    endpoints.write_text(yaml.safe_dump({"endpoints": [endpoint(url=url).model_dump(mode="json")]}))
+    service.settings = {
+        "LAKSA_DATABASE_URL": sqlite_url(directory / "notifier.db"),
+        "LAKSA_ENDPOINTS_FILE": str(endpoints),
+        "LAKSA_PUBLIC_URL": service.url,
+    }
+    return service
