@@ -73,6 +73,16 @@ class Child:
         self._changed()
         self._keeper = asyncio.create_task(self._keep())
 
+    async def run_once(self) -> int:
+        """Start it, wait for its end, and return its status. Call from the main thread too."""
+        await self._spawn()
+        if self._process is None:
+            raise RuntimeError("It was just started")
+        try:
+            return await self._read_until_end(self._process)
+        finally:
+            self.kill()
+
     async def wait_ready(self, session: aiohttp.ClientSession, seconds: float) -> None:
         """Return once its ``/health/ready`` says yes.
 
@@ -209,6 +219,18 @@ class Child:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
+
+
+async def run_to_its_end(program: Program, log: MergedLog) -> None:
+    """Run a program that is to end by itself, what it says in the log; ended where the caller is cancelled.
+
+    Raises:
+        ChildNotReady: it ended with another status than 0.
+    """
+    child = Child(program, log, lambda: None)
+    status = await child.run_once()
+    if status != 0:
+        raise ChildNotReady(f"{program.name} ended with {_how(status)}; its last words are above")
 
 
 def _kill_group(process: asyncio.subprocess.Process) -> None:

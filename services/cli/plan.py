@@ -78,6 +78,16 @@ class Plan:
             stop_seconds=STOP_SECONDS,
         )
 
+    def migration(self, name: str) -> Program:
+        """What brings a process's database up to date."""
+        service = name.partition("-")[0]
+        return Program(
+            name=f"{name}-db",
+            command=[sys.executable, "-m", f"services.{service}.migrate"],
+            environment={**os.environ, "LAKSA_DATABASE_URL": self.database(name)},
+            folder=PROJECT,
+        )
+
     def _own(self, name: str) -> dict[str, str]:
         match name.split("-"):
             case ["intake"]:

@@ -9,7 +9,7 @@ from typing import Self
 import aiohttp
 
 from services.cli import broker
-from services.cli.child import Child, Program
+from services.cli.child import Child, Program, run_to_its_end
 from services.cli.keys import Secrets
 from services.cli.layout import Layout
 from services.cli.merged_log import MergedLog
@@ -55,6 +55,7 @@ class Supervisor:
             await self._start_postgres(self._plan.postgres)
         made = await broker.make_topics(self._broker.connection())
         self._log.say("topics are there", created=made)
+        await self._migrate()
         async with aiohttp.ClientSession() as session:
             for stage in STAGES:
                 await self._start_stage(stage, session)
@@ -97,6 +98,12 @@ class Supervisor:
         await postgres.wait_until_it_answers(READY_SECONDS)
         await postgres.make_databases([database_name(name) for name in WITH_DATABASE])
         self._say_ready("postgres", began, postgres.address)
+
+    async def _migrate(self) -> None:
+        """Bring all databases to the newest revision, each by the command of its service."""
+        began = time.monotonic()
+        await asyncio.gather(*(run_to_its_end(self._plan.migration(name), self._log) for name in WITH_DATABASE))
+        self._log.say("databases are up to date", after_s=round(time.monotonic() - began, 1))
 
     async def _start_stage(self, names: tuple[str, ...], session: aiohttp.ClientSession) -> None:
         children = [self._add(self._plan.program(name)) for name in names]

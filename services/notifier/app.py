@@ -208,12 +208,12 @@ def _make_rule(
 
 
 async def _prepare(store: Store, stopping: asyncio.Event) -> None:
-    """Make the tables; a database that is not there yet is waited for, and the service is not ready meanwhile."""
+    """Return once the tables are there. Until then it waits, and the service is not ready."""
     while not stopping.is_set():
         try:
             await store.prepare()
         except DatabaseUnavailable as error:
-            log.warning("The database does not answer, trying again", reason=str(error))
+            log.warning("Waiting for the database", reason=str(error))
             await asyncio.sleep(PREPARE_SECONDS)
         else:
             return

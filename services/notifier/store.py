@@ -10,10 +10,11 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifier.parcels import Parcel
-from services.notifier.tables import deliveries, metadata
+from services.notifier.tables import REVISION, deliveries
 from services.notifier.work import Work, parcel_of
 from shared.db.engine import database_errors, reading
 from shared.db.outbox import Outbox
+from shared.db.revision import check_revision
 from shared.domain.delivery import DeliveryState
 from shared.domain.lanes import Lane, Mode
 
@@ -38,14 +39,14 @@ class Store:
         self._outbox = outbox
 
     async def prepare(self) -> None:
-        """Make the tables that are not there yet.
+        """See that the tables are there.
 
         Raises:
-            DatabaseUnavailable: the database does not answer.
+            DatabaseUnavailable: the database does not answer, or was not migrated yet.
         """
         with database_errors():
-            async with self._engine.begin() as connection:
-                await connection.run_sync(metadata.create_all)
+            async with reading(self._engine).connect() as connection:
+                await check_revision(connection, REVISION, "notifier")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Work]:

@@ -17,6 +17,8 @@ from sqlalchemy import (
 
 from shared.db.outbox import outbox_table
 
+REVISION = "0001"  # of migrations/, that the service needs at least
+
 metadata = MetaData()
 
 # One row per event of a department's topic. What it freezes stays as it was at first sight: whom, and how.

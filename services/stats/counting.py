@@ -46,10 +46,10 @@ class FactCounting:
         self._metrics.duplicates.inc(len(events) - len(new))
 
     async def prepare(self, stopping: asyncio.Event) -> None:
-        """Make the tables; a database that is not there yet is waited for."""
+        """Return once the tables are there; a database that is away or not migrated is waited for."""
         while not stopping.is_set():
             try:
-                await self._store.create_tables()
+                await self._store.prepare()
             except DatabaseUnavailable as error:
                 log.warning("Waiting for the database", reason=str(error))
                 await _wait(stopping, PREPARE_SECONDS)

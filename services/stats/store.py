@@ -15,6 +15,7 @@ from services.stats import tables
 from services.stats.aggregation import AccountKey, CubeKey, ReportRow, fold
 from services.stats.facts import Fact, fact_from
 from shared.db.engine import database_errors
+from shared.db.revision import check_revision
 from shared.domain.taxonomy import Taxonomy
 
 REBUILD_REPORTS = 500  # reports per round of a rebuild: a few megabytes of facts in memory
@@ -33,14 +34,14 @@ class StatsStore:
         self._engine = engine
         self._taxonomy = taxonomy
 
-    async def create_tables(self) -> None:
-        """Make what is not there yet.
+    async def prepare(self) -> None:
+        """See that the tables are there, and begin to number their changes.
 
         Raises:
-            DatabaseUnavailable: the database does not answer.
+            DatabaseUnavailable: the database does not answer, or was not migrated yet.
         """
         async with self._transaction() as connection:
-            await connection.run_sync(tables.metadata.create_all)
+            await check_revision(connection, tables.REVISION, "stats")
             await connection.execute(
                 _insert(connection, tables.revision).on_conflict_do_nothing(), {"id": 1, "number": 0}
             )

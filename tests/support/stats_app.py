@@ -13,8 +13,9 @@ from services.stats.app import build_app, build_store
 from services.stats.facts import Fact
 from services.stats.settings import StatsSettings
 from services.stats.store import StatsStore
-from shared.db.engine import sqlite_url
+from shared.db.engine import make_engine, sqlite_url
 from shared.settings import KafkaSettings
+from tests.support.stats_tables import make_stats_tables
 
 NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1")
 
@@ -42,7 +43,9 @@ async def stats_app(directory: Path, *, with_tables: bool = True) -> AsyncIterat
     settings = StatsSettings(kafka=NOWHERE, database_url=sqlite_url(directory / "stats.db"))
     store, app = build_store(settings), build_app(settings)
     if with_tables:
-        await store.create_tables()
+        engine = make_engine(settings.database_url)
+        await make_stats_tables(engine)
+        await engine.dispose()
     transport = ASGITransport(app=app, raise_app_exceptions=False)
     async with AsyncClient(transport=transport, base_url="http://stats") as client:
         yield StatsApp(app, client, store)

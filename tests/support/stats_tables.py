@@ -10,7 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.stats import tables
 from services.stats.aggregation import AccountKey, CubeKey, fold
 from services.stats.facts import Fact
+from services.stats.store import StatsStore
 from shared.domain.taxonomy import default_taxonomy
+from tests.support.databases import make_tables
+
+
+async def make_stats_tables(engine: AsyncEngine) -> None:
+    """Empty tables, ready for a store."""
+    await make_tables(engine, tables.metadata, tables.REVISION)
+    await StatsStore(engine, default_taxonomy()).prepare()
 
 
 async def dump(engine: AsyncEngine) -> bytes:

@@ -12,6 +12,7 @@ from shared.db.engine import make_engine
 from shared.domain.taxonomy import default_taxonomy
 from tests.support.databases import KINDS, database
 from tests.support.stats_app import StatsApp, stats_app
+from tests.support.stats_tables import make_stats_tables
 
 
 @pytest.fixture(params=KINDS)
@@ -26,9 +27,8 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 @pytest.fixture
 async def store(engine: AsyncEngine) -> StatsStore:
     """A store with its tables."""
-    made = StatsStore(engine, default_taxonomy())
-    await made.create_tables()
-    return made
+    await make_stats_tables(engine)
+    return StatsStore(engine, default_taxonomy())
 
 
 @pytest.fixture

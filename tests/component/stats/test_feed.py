@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from services.stats.board.feed import LiveFeed, server_sent_event
@@ -72,9 +73,9 @@ async def test_without_viewers_nothing_is_rendered(store: StatsStore, queries: S
         assert page.renderings == 1
 
 
-async def test_a_viewer_who_left_is_a_viewer_no_more(store: StatsStore, queries: StatsQueries) -> None:
+@pytest.mark.usefixtures("store")
+async def test_a_viewer_who_left_is_a_viewer_no_more(queries: StatsQueries) -> None:
     """Also one whose connection broke while it waited for news."""
-    await store.create_tables()
     registry = CollectorRegistry()
     feed = LiveFeed(queries, Page().render, StatsMetrics(registry))
     viewer = feed.stream()
@@ -87,9 +88,9 @@ async def test_a_viewer_who_left_is_a_viewer_no_more(store: StatsStore, queries:
     assert registry.get_sample_value("laksa_board_viewers") == 0
 
 
-async def test_streams_end_when_the_service_stops(store: StatsStore, queries: StatsQueries) -> None:
+@pytest.mark.usefixtures("store")
+async def test_streams_end_when_the_service_stops(queries: StatsQueries) -> None:
     """Or its server would wait for viewers who never leave."""
-    await store.create_tables()
     page = Page()
     async with watched(queries, page) as feed:
         viewer = feed.stream()

@@ -21,7 +21,7 @@ from shared.domain.taxonomy import default_taxonomy
 from shared.errors import DatabaseUnavailable
 from tests.support import lifecycle
 from tests.support.fact_sets import disturbed, facts, many_lives
-from tests.support.stats_tables import cells, dump, fact_count, forget_everything, lines, recount
+from tests.support.stats_tables import cells, dump, fact_count, forget_everything, lines, make_stats_tables, recount
 
 YEAR = window_of("2024-01", "2024-07")
 
@@ -135,7 +135,7 @@ async def test_writers_at_once_lose_nothing(engine: AsyncEngine, queries: StatsQ
     """Several replicas get overlapping facts in different orders, as after a rebalance."""
     known = facts(*lifecycle.calls_of_2024()[:120])
     replicas = [StatsStore(engine, default_taxonomy()) for _ in range(3)]
-    await replicas[0].create_tables()
+    await make_stats_tables(engine)
     batches = [known[:80], list(reversed(known))[:90], known[30:], known[::2], known[::-3]]
     await asyncio.gather(*(replicas[n % 3].record_facts(batch) for n, batch in enumerate(batches)))
     assert (await cells(engine), await lines(engine)) == recount(known)
@@ -153,10 +153,10 @@ async def test_a_batch_is_all_or_nothing(engine: AsyncEngine, store: StatsStore)
     assert await dump(engine) == b""
 
 
-async def test_tables_may_be_made_again(engine: AsyncEngine, store: StatsStore) -> None:
-    """A restart finds its data and its revision."""
+async def test_a_restart_finds_its_data(engine: AsyncEngine, store: StatsStore) -> None:
+    """And goes on numbering its changes."""
     await store.record_facts(facts(lifecycle.registered()))
-    await store.create_tables()
+    await store.prepare()
     async with engine.connect() as connection:
         assert (await connection.execute(select(tables.revision.c.number))).scalars().all() == [1]
 

@@ -1,0 +1,10 @@
+"""``python -m services.notifier.migrate``: bring the tables of LAKSA_DATABASE_URL to the newest revision."""
+
+from pathlib import Path
+
+from shared.db.migrating import migrate
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+if __name__ == "__main__":
+    migrate(MIGRATIONS)

@@ -1,0 +1,33 @@
+"""Which revision a database's tables have: services look, and never change it. `shared.db.migrating` does."""
+
+from sqlalchemy import Column, MetaData, Table, Text, inspect, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.errors import DatabaseUnavailable
+
+metadata = MetaData()
+
+# Alembic's own table, by its own name
+revisions = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))
+
+
+async def check_revision(connection: AsyncConnection, needed: str, service: str) -> None:
+    """Return where the tables are at the needed revision or a later one: each works with the service before it.
+
+    Raises:
+        DatabaseUnavailable: they are not; the message says what to run.
+    """
+    there = await connection.run_sync(_revision)
+    if there is None or there < needed:
+        raise DatabaseUnavailable(
+            f"The tables are at revision {there or 'none'}, and {needed} is needed: "
+            f"run python -m services.{service}.migrate"
+        )
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(revisions.name):
+        return None
+    found: str | None = connection.execute(select(revisions.c.version_num)).scalar()
+    return found
