@@ -1,0 +1,1 @@
+"""How fast the pipeline is, as ratios against a named baseline of the same run: ``make bench``."""

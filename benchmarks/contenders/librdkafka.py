@@ -1,0 +1,58 @@
+"""The limit: the same loop where Kafka's protocol is C; ``python -m benchmarks.contenders.librdkafka``."""
+
+import signal
+import sys
+import threading
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Producer
+
+from benchmarks.contenders.job import plain_job
+from shared.domain.lanes import Lane
+from shared.messaging import topics
+from shared.messaging.subscribing import BATCH_RECORDS, BATCH_WAIT_MS
+
+LINGER_MS = 5
+FLUSH_SECONDS = 10.0
+
+
+def consume(servers: str, group: str) -> None:
+    """Consume until SIGTERM."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": servers,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+    )
+    producer = Producer(
+        {
+            "bootstrap.servers": servers,
+            "acks": "all",
+            "enable.idempotence": True,
+            "linger.ms": LINGER_MS,
+            "compression.type": "lz4",
+        }
+    )
+    job = plain_job()
+    consumer.subscribe([topics.reports(Lane.ROUTINE)])
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    while not stopping.is_set():
+        taken = consumer.consume(BATCH_RECORDS, BATCH_WAIT_MS / 1000)
+        for message in taken:
+            if message.error():
+                raise KafkaException(message.error())
+            headers: Any = message.headers()  # told as text or bytes; what Kafka hands out is bytes
+            for out in job(message.value() or b"", headers):
+                producer.produce(out.topic, out.value, out.key, headers=[*out.headers])
+        if taken:
+            if producer.flush(FLUSH_SECONDS):
+                raise TimeoutError("Kafka did not acknowledge")
+            consumer.commit(asynchronous=False)
+    consumer.close()
+
+
+if __name__ == "__main__":
+    consume(sys.argv[1], sys.argv[2])

@@ -1,0 +1,155 @@
+"""How many reports a second intake accepts, and how long one takes, against a handler that only produces to Kafka."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import orjson
+
+from benchmarks.contenders.bare_intake import TOPIC
+from benchmarks.processes import running
+from benchmarks.samples import call_body, report_body
+from shared.messaging.topic_admin import TopicSpec, create_topics
+from shared.messaging.topics import WIDE
+from shared.settings import KafkaSettings
+from tests.support.intake_process import KEYS, intake_process
+from tests.support.receivers import unused_port
+from tests.support.waiting import eventually
+
+ACCEPTED = 202
+CONCURRENCY = 32
+REQUESTS = 4_000
+WARM_UP = 500
+ROUNDS = 3
+CALLS = 100
+CALLS_PER_SECOND = 20.0
+START_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One 202: after how many seconds, and what it said."""
+
+    seconds: float
+    body: bytes
+
+
+@dataclass
+class Answers:
+    """How long each 202 took, in seconds, and how long all of them together."""
+
+    latencies: list[float] = field(default_factory=list)
+    elapsed: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """202s per second."""
+        return len(self.latencies) / self.elapsed
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeFigures:
+    """One entry per round: reports to the bare handler and to intake, and 112 calls without and with that load."""
+
+    bare: list[Answers] = field(default_factory=list)
+    intake: list[Answers] = field(default_factory=list)
+    quiet_calls: list[Answers] = field(default_factory=list)
+    loaded_calls: list[Answers] = field(default_factory=list)
+
+
+async def measure(kafka: KafkaSettings, directory: Path) -> IntakeFigures:
+    """All rounds; the two services take turns, on the same Kafka and with the same client."""
+    figures = IntakeFigures()
+    await create_topics(kafka, [TopicSpec(TOPIC, WIDE, retention=None)])
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        bare = await stack.enter_async_context(_bare(kafka, directory, session))
+        intake = (await stack.enter_async_context(intake_process(directory, kafka.bootstrap_servers))).url
+        reports = f"{intake}/v1/reports"
+        for url in (bare, reports):
+            await _flood(session, url, WARM_UP)
+        for _ in range(ROUNDS):
+            figures.bare.append(await _flood(session, bare, REQUESTS))
+            figures.intake.append(await _flood(session, reports, REQUESTS))
+            figures.quiet_calls.append(await _steady_calls(session, f"{intake}/v1/calls"))
+            figures.loaded_calls.append(await _calls_under_load(session, intake))
+    return figures
+
+
+@asynccontextmanager
+async def _bare(kafka: KafkaSettings, directory: Path, session: aiohttp.ClientSession) -> AsyncIterator[str]:
+    port = unused_port()
+    module = ["benchmarks.contenders.bare_intake", kafka.bootstrap_servers, str(port)]
+    async with running(module, directory / "bare-intake.log"):
+
+        async def is_ready() -> bool:
+            try:
+                async with session.get(f"http://127.0.0.1:{port}/health/ready") as answer:
+                    return answer.ok
+            except aiohttp.ClientError:
+                return False
+
+        await eventually(is_ready, START_SECONDS)
+        yield f"http://127.0.0.1:{port}/v1/reports"
+
+
+async def _flood(session: aiohttp.ClientSession, url: str, count: int) -> Answers:
+    """Send so many reports with 32 at a time, as fast as they are answered."""
+    answers = Answers()
+    bodies = iter([orjson.dumps(report_body(number)) for number in range(count)])
+    begun = time.perf_counter()
+    await asyncio.gather(*(_send_all(session, url, "laksa", bodies, answers) for _ in range(CONCURRENCY)))
+    answers.elapsed = time.perf_counter() - begun
+    return answers
+
+
+async def _send_all(
+    session: aiohttp.ClientSession, url: str, channel: str, bodies: Iterator[bytes], answers: Answers
+) -> None:
+    for body in bodies:
+        answers.latencies.append((await post(session, url, channel, body)).seconds)
+
+
+async def post(session: aiohttp.ClientSession, url: str, channel: str, body: bytes) -> Posted:
+    """Send one report or call, and read its 202.
+
+    Raises:
+        RuntimeError: the answer is another one.
+    """
+    headers = {"X-API-Key": KEYS[channel], "Content-Type": "application/json"}
+    begun = time.perf_counter()
+    async with session.post(url, data=body, headers=headers) as answer:
+        said = await answer.read()
+        if answer.status != ACCEPTED:
+            raise RuntimeError(f"{url} answered {answer.status}: {said.decode()}")
+    return Posted(time.perf_counter() - begun, said)
+
+
+async def _steady_calls(session: aiohttp.ClientSession, url: str) -> Answers:
+    """Send 112 calls at a steady pace; one that takes long does not delay the next."""
+    begun = time.perf_counter()
+    sent = []
+    for number in range(CALLS):
+        sent.append(asyncio.create_task(post(session, url, "112", orjson.dumps(call_body(number)))))
+        await asyncio.sleep(1 / CALLS_PER_SECOND)
+    return Answers([one.seconds for one in await asyncio.gather(*sent)], time.perf_counter() - begun)
+
+
+async def _calls_under_load(session: aiohttp.ClientSession, intake: str) -> Answers:
+    """The same while 32 senders of routine reports get all that intake can give."""
+    bodies = (orjson.dumps(report_body(number)) for number in itertools.count())
+    load = [
+        asyncio.create_task(_send_all(session, f"{intake}/v1/reports", "laksa", bodies, Answers()))
+        for _ in range(CONCURRENCY)
+    ]
+    try:
+        return await _steady_calls(session, f"{intake}/v1/calls")
+    finally:
+        for sender in load:
+            sender.cancel()
+        await asyncio.gather(*load, return_exceptions=True)

@@ -1,0 +1,86 @@
+"""How many reports a second the routine router decides, against loops that do its job by hand."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks.broker import Tail, preload
+from benchmarks.figures import slope, steady_rate
+from benchmarks.processes import running
+from benchmarks.samples import routine_records
+from shared.messaging import topics
+from shared.settings import KafkaSettings
+
+RECORDS = 15_000
+ROUNDS = 3
+LONGEST_SECONDS = 15.0  # the slowest contenders get no further than that; a rate needs no last record
+LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Reports per second of the clock, and per second of the program's own CPU time.
+
+    The second one hardly changes with what else the machine does; the loops here are bound by their one core.
+    """
+
+    clock: float
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One program and how it is called; it writes one record to the lifecycle for each report."""
+
+    name: str
+    module: Sequence[str]
+    longest_seconds: float = LONGEST_SECONDS
+
+    def command(self, kafka: KafkaSettings) -> list[str]:
+        """What follows ``python -m``."""
+        if self.module[0].startswith("services."):
+            return list(self.module)
+        return [self.module[0], kafka.bootstrap_servers, f"bench-{self.name}", *self.module[1:]]
+
+
+ROUTER = Contender("router", ("services.router", "--lane", "routine"))
+BARE = Contender("bare", ("benchmarks.contenders.bare",))
+TUNED = Contender("tuned", ("benchmarks.contenders.bare", "--tuned"))
+SAME = Contender("same", ("benchmarks.contenders.bare", "--same-records"))
+TUNED_SAME = Contender("tuned-same", ("benchmarks.contenders.bare", "--tuned", "--same-records"))
+IDIOM = Contender("idiom", ("benchmarks.contenders.idiom",), longest_seconds=5.0)
+LIBRDKAFKA = Contender("librdkafka", ("benchmarks.contenders.librdkafka",))
+CONTENDERS = (BARE, ROUTER, SAME, TUNED_SAME, TUNED, IDIOM, LIBRDKAFKA)
+
+
+async def measure(kafka: KafkaSettings, directory: Path) -> Mapping[str, list[Rate]]:
+    """Reports per second of each contender, round by round: all of them run once before any runs again."""
+    rates: dict[str, list[Rate]] = {one.name: [] for one in CONTENDERS}
+    for _ in range(ROUNDS):
+        await asyncio.to_thread(preload, kafka, routine_records(RECORDS))
+        for contender in CONTENDERS:
+            rates[contender.name].append(await _rate(contender, kafka, directory))
+    return rates
+
+
+async def _rate(contender: Contender, kafka: KafkaSettings, directory: Path) -> Rate:
+    looks: list[tuple[float, int]] = []  # seconds of CPU, records written
+    tail = Tail(kafka, topics.LIFECYCLE)
+    variables = {"LAKSA_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers}
+    try:
+        async with running(contender.command(kafka), directory / f"{contender.name}.log", variables) as process:
+            cpu = psutil.Process(process.pid)
+            give_up_at = time.monotonic() + contender.longest_seconds
+            while (count := tail.count()) < RECORDS and time.monotonic() < give_up_at:
+                if process.returncode is not None:
+                    raise RuntimeError(f"{contender.name} ended by itself")
+                if count:  # before the first record it only loads its modules
+                    looks.append((sum(cpu.cpu_times()[:2]), count))
+                await asyncio.sleep(LOOK_SECONDS)
+        return Rate(steady_rate(tail.times()), slope(looks))
+    finally:
+        tail.close()
