@@ -56,9 +56,9 @@ nothing without Kafka. Intake checks every field, and answers when the report an
 All services, one receiver that answers at once; {reports} reports of each lane, {reports_per_second:g} a second. The
 time runs from the sending to the arrival of the first push. Routine pushes begin with a random delay of up to 2 s by
 policy (`services/notifier/schedule.py`), so that a burst does not hit a call centre at once. The queue is {waiting}
-routine reports, put into Kafka just before (a fifth of the 100,000 that were asked for); {queue_rate:.0f} of them
-a second reached the call centre meanwhile. What is sent behind them in the routine lane waits for them, which is not measured. With so few
-reports a p99 is the second slowest: expect it to differ by some times from run to run.
+routine reports, put into Kafka just before (a fifth of the 100,000 that were asked for); {queue_rate:.0f} of them a
+second reached the call centre meanwhile. What is sent behind them in the routine lane waits for them, which is not
+measured. With so few reports a p99 is the second slowest: expect it to differ by some times from run to run.
 
 {end_to_end}
 
