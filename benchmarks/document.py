@@ -56,7 +56,8 @@ nothing without Kafka. Intake checks every field, and answers when the report an
 All services, one receiver that answers at once; {reports} reports of each lane, {reports_per_second:g} a second. The
 time runs from the sending to the arrival of the first push. Routine pushes begin with a random delay of up to 2 s by
 policy (`services/notifier/schedule.py`), so that a burst does not hit a call centre at once. The queue is {waiting}
-routine reports, put into Kafka just before (a fifth of the 100,000 that were asked for); {queue_rate:.0f} of them a
+routine reports, put into Kafka just before (a fifth of the 100,000 that were asked for);
+{queue_rate:.0f} of them a
 second reached the call centre meanwhile. What is sent behind them in the routine lane waits for them, which is not
 measured. With so few reports a p99 is the second slowest: expect it to differ by some times from run to run.
 
@@ -65,7 +66,7 @@ measured. With so few reports a p99 is the second slowest: expect it to differ b
 ## Stats
 
 {facts} facts, two of each report, in batches of {batch}. The baseline writes **the same facts into one SQLite
-table**, a transaction a batch, and counts nothing. Both are synchronous=FULL.
+table**, a transaction a batch, and counts nothing. Both SQLite rows are synchronous=FULL.
 
 {stats}
 
