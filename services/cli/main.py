@@ -69,7 +69,7 @@ def report_command(
     """Send one report to what runs here and show its life, live, up to the acknowledgement.
 
     [bold]laksa report --category INF-PJU --text "Lampu jalan padam di Jl. Veteran"[/bold]
-    Ends with 0 once a department has acknowledged, with 1 if that takes too long or intake refuses.
+    Ends with 0 once the department in charge has acknowledged, with 1 if that takes too long or intake refuses.
     """
     from services.cli.reporting import Draft, follow_report
 

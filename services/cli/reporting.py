@@ -53,7 +53,7 @@ class Draft:
 
 
 async def follow_report(draft: Draft, layout: Layout, console: Console, seconds: float) -> int:
-    """Send it and show its life; 0 once a department has acknowledged, 1 if that takes longer than given.
+    """Send it and show its life; 0 once its owner has acknowledged, 1 if that takes longer than given.
 
     Raises:
         Refused: intake says no.
@@ -97,13 +97,14 @@ async def _follow(door: FrontDoor, report_id: str, console: Console, seconds: fl
 
 
 def is_settled(report: Mapping[str, Any]) -> bool:
-    """Whether nothing more is to be waited for: a delivery was acknowledged, or the report ended at the router."""
+    """Whether nothing more is to be waited for: the owner has acknowledged, or the report ended at the router."""
     return report.get("outcome") in {"ended", "rejected"} or is_acknowledged(report)
 
 
 def is_acknowledged(report: Mapping[str, Any]) -> bool:
-    """Whether any department has acknowledged."""
-    return any(push["state"] == "acknowledged" for target in report["targets"] for push in target["deliveries"])
+    """Whether the department in charge has acknowledged; those that are only informed do not count."""
+    owners = [target for target in report["targets"] if target["role"] == "owner"]
+    return any(push["state"] == "acknowledged" for target in owners for push in target["deliveries"])
 
 
 def life_of(report: Mapping[str, Any] | None) -> RenderableType:

@@ -1,6 +1,7 @@
 """The relay: publishes what an outbox holds, in order, for as long as the service runs."""
 
 import asyncio
+import time
 
 from shared.db.outbox import Outbox
 from shared.errors import TransientError
@@ -23,6 +24,8 @@ class Relay:
         self._producer = producer
         self._lane = lane
         self._metrics = metrics
+        self._waiting_since: float | None = None
+        metrics.outbox_oldest.labels(lane).set_function(self._oldest_seconds)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Publish until told to stop; a failure is waited out and tried again for ever."""
@@ -68,7 +71,11 @@ class Relay:
     async def _measure(self) -> None:
         depth = await self._outbox.depth()
         self._metrics.outbox_records.labels(self._lane).set(depth.records)
-        self._metrics.outbox_oldest.labels(self._lane).set(depth.oldest_seconds)
+        self._waiting_since = time.monotonic() - depth.oldest_seconds if depth.records else None
+
+    def _oldest_seconds(self) -> float:
+        """Asked at each scrape: a publish may wait long for Kafka, and the age must grow meanwhile."""
+        return 0.0 if self._waiting_since is None else time.monotonic() - self._waiting_since
 
 
 async def _wait(stopping: asyncio.Event, seconds: float) -> None:

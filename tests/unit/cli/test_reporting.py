@@ -41,6 +41,14 @@ def test_a_report_that_nobody_has_acknowledged_is_waited_for(state: str) -> None
     assert is_settled(standing("routed", state, "acknowledged"))
 
 
+def test_who_is_only_informed_does_not_answer_for_the_owner() -> None:
+    """PLN has seen it; the fire brigade has not."""
+    report = standing("routed", "retrying")
+    pln = [{"endpoint": "pln-callcentre", "state": "acknowledged", "attempts": 1, "acknowledged_by": "Budi"}]
+    report["targets"].append({"opd": "PLN", "role": "informed", "deliveries": pln})
+    assert not is_settled(report)
+
+
 def test_a_report_that_ended_at_the_router_is_not_waited_for() -> None:
     """A prank call has no deliveries: nothing more will come."""
     assert is_settled(standing("ended"))
