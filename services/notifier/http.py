@@ -126,7 +126,7 @@ def notifier_api(lane: Lane, acknowledging: Acknowledging, endpoints: Endpoints,
         """Everything of the endpoints file but its secrets."""
         return EndpointList(endpoints=[_endpoint_view(endpoint) for endpoint in endpoints.by_id.values()])
 
-    @api.get("/deliveries", summary="Deliveries of a report, or in a state")
+    @api.get("/deliveries", summary="Deliveries of a report, or in a state", responses=documented_problems(422, 503))
     async def list_deliveries(
         report_id: Annotated[UUID | None, Query(description="All deliveries of this report")] = None,
         state: Annotated[DeliveryState | None, Query(description="The lane's deliveries in this state")] = None,

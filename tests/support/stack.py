@@ -1,6 +1,7 @@
 """The whole pipeline as its user starts it, on data and ports of its own, with hands to kill parts of it."""
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -138,7 +139,8 @@ class Stack:
         """SIGKILL all of it, the supervisor first so that it restarts nothing."""
         self.remember_pids()
         for pid in self.run["pids"].values():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # the kernel may have ended it already, with its parent
+                os.kill(pid, signal.SIGKILL)
 
     async def heals(self, name: str, killed: int) -> None:
         """Return once a killed process is there again under a new id, and everything is ready."""
