@@ -53,6 +53,8 @@ clean: ## forget all data of `make run` (var/), Kafka's log included
 lock: setup ## pin all dependencies anew, as pyproject.toml allows
 	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --python-version 3.11 --all-extras \
 	  --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --constraint requirements.lock --extra deploy pyproject.toml -o requirements-image.lock
 	echo uv | $(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate \
 	  --python-version 3.11 - -o requirements-bootstrap.lock
 
