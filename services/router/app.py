@@ -24,6 +24,7 @@ from shared.messaging.asyncapi import asyncapi_json
 from shared.messaging.consuming import Consumption
 from shared.messaging.dead_letters import DeadLetters
 from shared.messaging.producer import EventProducer, make_client
+from shared.messaging.safety import ClusterSafety
 from shared.messaging.subscribing import make_broker, subscribe
 from shared.observability.health import Health
 from shared.observability.metrics import MessagingMetrics, make_registry
@@ -95,7 +96,10 @@ def _build_consumption(
     metrics = MessagingMetrics(registry)
     linger = EMERGENCY_LINGER if settings.lane is Lane.EMERGENCY else ROUTINE_LINGER
     producer = EventProducer(
-        partial(make_client, settings.kafka, linger=linger), deadline=settings.publish_deadline, metrics=metrics
+        partial(make_client, settings.kafka, linger=linger),
+        deadline=settings.publish_deadline,
+        metrics=metrics,
+        look=ClusterSafety(settings.kafka, (*RECEIVES, *SENDS)).check,
     )
     reading = subscription(settings.lane)
     stops: set[asyncio.Task[None]] = set()  # asyncio itself keeps no hold of its tasks

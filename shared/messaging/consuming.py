@@ -39,15 +39,23 @@ class Consumption:
         self._subscribers = subscribers
         self._metrics = metrics
         self._consuming = False
+        self._waits_for = "Not consuming from Kafka yet"
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Connect, however long it takes, then measure the lag until told to stop."""
+        """Connect, however long it takes, then measure the lag until told to stop.
+
+        Raises:
+            ConfigurationError: Kafka is set up so that records could be lost.
+        """
         while not stopping.is_set() and not self._consuming:
             try:
                 await self._producer.start()
                 await self._broker.start()
             except (BrokerUnavailable, KafkaError, OSError) as error:
-                log.warning("Kafka does not answer, trying again", error=type(error).__name__)
+                self._waits_for = str(error) if isinstance(error, BrokerUnavailable) else "Kafka does not answer"
+                log.warning(
+                    "Kafka is not ready for us, trying again", error=type(error).__name__, reason=self._waits_for
+                )
                 with contextlib.suppress(KafkaError, OSError):
                     await self._broker.stop()
                 await _wait(stopping, CONNECT_SECONDS)
@@ -78,7 +86,7 @@ class Consumption:
             BrokerUnavailable: not yet, or no longer.
         """
         if not self._consuming:
-            raise BrokerUnavailable("Not consuming from Kafka yet")
+            raise BrokerUnavailable(self._waits_for)
         await self._producer.check()
 
     async def _measure_lag(self) -> None:

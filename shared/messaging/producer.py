@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from shared.errors import BrokerUnavailable, RecordTooLarge
+from shared.errors import BrokerUnavailable, LaksaError, RecordTooLarge
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging.connection import connection_options
 from shared.observability.logs import logger
@@ -19,6 +19,8 @@ from shared.settings import KafkaSettings
 
 MAX_REQUEST_BYTES = 256 * 1024  # a report is at most 64 KiB; a cut dead letter 128 KiB
 STOP_SECONDS = 3.0  # stop() hangs on a record in flight while the broker is down
+
+Look = Callable[[AIOKafkaProducer], Awaitable[None]]
 
 log = logger(__name__)
 
@@ -49,13 +51,19 @@ class EventProducer:
 
     After a lost sequence number every later send to that partition fails, and a send that outlived its deadline still
     sits in the client's buffer; in both cases a new client is made and the caller sends again. Event ids make the
-    repeats harmless.
+    repeats harmless. ``look`` sees each new client before it sends anything, and raises where it must not.
     """
 
     def __init__(
-        self, make: Callable[[], AIOKafkaProducer], *, deadline: timedelta, metrics: MessagingMetrics | None = None
+        self,
+        make: Callable[[], AIOKafkaProducer],
+        *,
+        deadline: timedelta,
+        metrics: MessagingMetrics | None = None,
+        look: Look | None = None,
     ) -> None:
         self._make = make
+        self._look = look
         self._deadline = deadline.total_seconds()
         self._metrics = metrics
         self._client: AIOKafkaProducer | None = None
@@ -66,6 +74,7 @@ class EventProducer:
 
         Raises:
             BrokerUnavailable: nothing answers at the bootstrap addresses.
+            ConfigurationError: what answers is not safe to send to.
         """
         async with self._replacing:
             if self._client is None:
@@ -138,9 +147,14 @@ class EventProducer:
         client = self._make()
         try:
             await client.start()
+            if self._look is not None:
+                await self._look(client)
         except (KafkaError, OSError) as error:
             await _stop_quietly(client)
             raise BrokerUnavailable("Kafka does not answer at its bootstrap addresses") from error
+        except LaksaError:
+            await _stop_quietly(client)
+            raise
         return client
 
     async def _replace(self, broken: AIOKafkaProducer | None) -> None:
