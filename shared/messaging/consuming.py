@@ -10,13 +10,14 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
-from shared.errors import BrokerUnavailable
+from shared.errors import BrokerUnavailable, TopicMissing
 from shared.messaging.producer import EventProducer
 from shared.observability.logs import logger
 from shared.observability.metrics import MessagingMetrics
 
 CONNECT_SECONDS = 1.0
 LAG_SECONDS = 2.0
+NOT_YET = "Not consuming from Kafka yet"
 
 log = logger(__name__)
 
@@ -39,7 +40,7 @@ class Consumption:
         self._subscribers = subscribers
         self._metrics = metrics
         self._consuming = False
-        self._waits_for = "Not consuming from Kafka yet"
+        self._waits_for = NOT_YET
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Connect, however long it takes, then measure the lag until told to stop.

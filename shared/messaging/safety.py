@@ -16,7 +16,7 @@ from aiokafka.errors import (
 )
 
 from shared.domain.taxonomy import default_taxonomy
-from shared.errors import BrokerUnavailable, ConfigurationError
+from shared.errors import BrokerUnavailable, ConfigurationError, TopicMissing
 from shared.messaging import topics
 from shared.messaging.asyncapi import Operation
 from shared.messaging.connection import connection_options
@@ -43,7 +43,8 @@ class ClusterSafety:
 
         Raises:
             ConfigurationError: something can; the message says what to change.
-            BrokerUnavailable: Kafka does not answer, or a topic is not there yet.
+            BrokerUnavailable: Kafka does not answer.
+            TopicMissing: one of the process's topics is not there yet.
         """
         faults = list(producer_faults(producer))
         if not faults and not self._is_known:
@@ -68,7 +69,7 @@ class ClusterSafety:
             await client.close()
         missing = [name for name in self._names if name not in found]
         if missing:
-            raise BrokerUnavailable(f"Kafka has no topic {missing[0]} (and {len(missing) - 1} more): {MEND_TOPICS}")
+            raise TopicMissing(f"Kafka has no topic {missing[0]} (and {len(missing) - 1} more): {MEND_TOPICS}")
         return [*node_faults(config), *topic_faults(found.values(), self._settings)]
 
 

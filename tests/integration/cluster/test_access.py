@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
@@ -57,7 +57,7 @@ async def _read(settings: KafkaSettings, topic: str, group: str) -> bytes | None
     )
     await consumer.start()
     try:
-        record = await asyncio.wait_for(consumer.getone(), TIMEOUT_S)
+        record: ConsumerRecord[bytes, bytes] = await asyncio.wait_for(consumer.getone(), TIMEOUT_S)
         await consumer.commit()
         return record.value
     finally:

@@ -1,7 +1,9 @@
 """What `laksa topics` would change, and what it refuses to."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -15,7 +17,9 @@ SPEC = TopicSpec("lifecycle.v1", partitions=12, retention=timedelta(days=7), rep
 READ = Grant("stats", "topic", "literal", "lifecycle.v1", "read")
 
 
-def _found(partitions: int = 12, replication: int = 3, **config: str) -> dict[str, FoundTopic]:
+def _found(
+    config: Mapping[str, str] = MappingProxyType({}), *, partitions: int = 12, replication: int = 3
+) -> dict[str, FoundTopic]:
     changed = {name.replace("_", "."): value for name, value in config.items()}
     return {SPEC.name: FoundTopic(SPEC.name, partitions, replication, SPEC.config() | changed)}
 
@@ -54,7 +58,7 @@ def test_a_narrow_topic_is_widened_and_a_wide_one_is_not_narrowed() -> None:
 )
 def test_what_would_forget_or_endanger_records_is_refused(config: dict[str, str], why: str) -> None:
     """A person may do it, knowing what it means; a job that runs at each deployment may not."""
-    plan = plan_topics([SPEC], _found(**config))
+    plan = plan_topics([SPEC], _found(config))
 
     assert plan.configure == {}
     assert [sentence for sentence in plan.refused if why in sentence]
@@ -70,7 +74,7 @@ def test_what_would_forget_or_endanger_records_is_refused(config: dict[str, str]
 )
 def test_what_keeps_more_is_set(config: dict[str, str], changed: dict[str, str]) -> None:
     """Longer retention, more copies before a record counts, the agreed compression."""
-    assert plan_topics([SPEC], _found(**config)).configure == {"lifecycle.v1": changed}
+    assert plan_topics([SPEC], _found(config)).configure == {"lifecycle.v1": changed}
 
 
 @pytest.mark.parametrize(("copies", "why"), [(1, "kafka-reassign-partitions.sh"), (5, "REPLICATION_FACTOR higher")])
