@@ -53,10 +53,8 @@ class Consumption:
                 await self._producer.start()
                 await self._broker.start()
             except (BrokerUnavailable, KafkaError, OSError) as error:
-                self._waits_for = str(error) if isinstance(error, BrokerUnavailable) else "Kafka does not answer"
-                log.warning(
-                    "Kafka is not ready for us, trying again", error=type(error).__name__, reason=self._waits_for
-                )
+                self._waits_for = str(error) if isinstance(error, TopicMissing) else NOT_YET
+                log.warning("Kafka is not ready for us, trying again", error=type(error).__name__, reason=str(error))
                 with contextlib.suppress(KafkaError, OSError):
                     await self._broker.stop()
                 await _wait(stopping, CONNECT_SECONDS)
