@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
@@ -57,9 +57,9 @@ async def _read(settings: KafkaSettings, topic: str, group: str) -> bytes | None
     )
     await consumer.start()
     try:
-        record: ConsumerRecord[bytes, bytes] = await asyncio.wait_for(consumer.getone(), TIMEOUT_S)
+        value: bytes | None = (await asyncio.wait_for(consumer.getone(), TIMEOUT_S)).value
         await consumer.commit()
-        return record.value
+        return value
     finally:
         await consumer.stop()
 

@@ -17,6 +17,7 @@ from shared.messaging.connection import connection_options
 from shared.messaging.topic_admin import FoundTopic, find_topics
 from shared.settings import KafkaSettings
 from tests.support.clusters import ProtectedKafka, protected_kafka
+from tests.support.environment import variables_of
 from tests.support.stack import LAKSA, run_command
 
 SECONDS = 60.0
@@ -155,16 +156,5 @@ async def check_connects(kafka: KafkaSettings) -> None:
 
 
 def _environment(kafka: KafkaSettings) -> dict[str, str]:
-    """The settings as an operator exports them."""
-    assert kafka.sasl_password is not None
-    return {
-        "PATH": "/usr/bin:/bin",
-        "COLUMNS": "300",
-        "LAKSA_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "LAKSA_KAFKA_SECURITY_PROTOCOL": kafka.security_protocol,
-        "LAKSA_KAFKA_SASL_MECHANISM": kafka.sasl_mechanism,
-        "LAKSA_KAFKA_SASL_USERNAME": str(kafka.sasl_username),
-        "LAKSA_KAFKA_SASL_PASSWORD": kafka.sasl_password.get_secret_value(),
-        "LAKSA_KAFKA_REPLICATION_FACTOR": str(kafka.replication_factor),
-        "LAKSA_KAFKA_MIN_INSYNC_REPLICAS": str(kafka.min_insync_replicas),
-    }
+    """Nothing but the settings, and lines that are not folded."""
+    return {"PATH": "/usr/bin:/bin", "COLUMNS": "300", **variables_of(kafka)}
