@@ -11,7 +11,7 @@ import orjson
 from services.router.metrics import RouterMetrics
 from services.router.rules import LOCATION_SUSPECT, Decision, RoutingTable, Triaged, category_code, decide, inputs_of
 from shared.domain.identity import event_id_text, report_id_of
-from shared.domain.lanes import Lane, Mode
+from shared.domain.lanes import CallType, Lane, Mode
 from shared.domain.taxonomy import TRIAGE_OPD
 from shared.errors import PermanentError
 from shared.events.catalogue import ASSIGNED, DECISIONS, UNREADABLE
@@ -32,7 +32,7 @@ from shared.observability.logs import log_context, logger
 from shared.observability.tracing import child_of
 
 SOURCE = "/laksa/router"
-PLANS = 4_096  # kept at once, a few kilobytes each; the packaged table and the known channels make some hundreds
+PLANS = 2_048  # kept at once, some 6 KB each; 36 categories of 6 channels, live and suspect, are some hundreds
 
 log = logger(__name__)
 
@@ -70,12 +70,29 @@ class _Plan:
     decided: HeaderPattern
     fact: dict[str, Any]
 
-    def fact_of(self, report_id: str, received_at: datetime, decided_at: datetime) -> bytes:
+    def fact_of(self, report_id: str, received_at: datetime, decided_at: str) -> bytes:
         """The body of one report's decision, byte for byte as `ReportDecided` would write it."""
         inputs = {**self.fact["inputs"], "received_at": utc_text(received_at)}
-        return orjson.dumps(
-            {**self.fact, "report_id": report_id, "inputs": inputs, "decided_at": utc_text(decided_at)}
-        )
+        return orjson.dumps({**self.fact, "report_id": report_id, "inputs": inputs, "decided_at": decided_at})
+
+    def is_of_codes(self, report: ReportSubmitted) -> bool:
+        """Whether channel, category and mode have the shape of codes: anything else may be endless, and differs."""
+        inputs = self.fact["inputs"]
+        said = (report.channel, report.category, report.mode)
+        return said == (inputs["channel"], inputs["category"], inputs["mode"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """When a set of reports is decided: as such, as a body has it, and as a header has it."""
+
+    at: datetime
+    text: str
+    header: bytes
+
+    @classmethod
+    def of(cls, at: datetime) -> "_Moment":
+        return cls(at, utc_text(at), time_text(at).encode())
 
 
 def _plan_for(report: ReportSubmitted, table: RoutingTable, lane: Lane) -> _Plan:
@@ -138,23 +155,23 @@ class Routing:
 
     async def route_reports(self, incoming: Sequence[Incoming]) -> Sequence[OutgoingRecord]:
         """What follows from reports: one record per target, and one decision per report."""
-        now = self._now()
-        return [record for one in incoming for record in self._records_of(one, now)]
+        moment = _Moment.of(self._now())  # one for all of them
+        return [record for one in incoming for record in self._records_of(one, moment)]
 
     def rescue(self, record: Record, error: PermanentError) -> Sequence[OutgoingRecord]:
         """A bad record of the emergency lane is an emergency still: besides its dead letter, the Live Room gets it."""
         return [self._raw(record, f"Nobody could read this emergency ({error.code}); a person has to")]
 
-    def _records_of(self, incoming: Incoming, now: datetime) -> Sequence[OutgoingRecord]:
+    def _records_of(self, incoming: Incoming, now: _Moment) -> Sequence[OutgoingRecord]:
         if isinstance(incoming, UnreadableReport):
             return [self._raw(incoming.record, "Intake could not read this emergency; a person has to")]
         report, attributes = incoming.event, incoming.attributes
         plan = self._plan_of(report)
-        self._metrics.count(plan.decision, (now - report.received_at).total_seconds())
+        self._metrics.count(plan.decision, (now.at - report.received_at).total_seconds())
         if isinstance(plan.decision, Triaged) and self._lane is Lane.EMERGENCY:
             with log_context(attributes):
                 log.warning("An emergency needs the Live Room to find its department", rule=plan.decision.rule)
-        report_id, time, trace = str(report.report_id), time_text(now).encode(), child_of(attributes.traceparent).encode()
+        report_id, trace = str(report.report_id), child_of(attributes.traceparent).encode()
         key = report_id.encode()
         records = [
             OutgoingRecord(
@@ -162,30 +179,42 @@ class Routing:
                 key=key,
                 # untouched: serialising again costs 28 % and could lose what a newer intake added
                 value=incoming.body,
-                headers=one.headers.fill(event_id_text(attributes.id, "report.assigned", one.opd), key, time, trace),
+                headers=one.headers.fill(
+                    event_id_text(attributes.id, "report.assigned", one.opd), key, now.header, trace
+                ),
             )
             for one in plan.assigned
         ]
-        decided_id = event_id_text(attributes.id, "report.decided")
-        fact = plan.fact_of(report_id, report.received_at, now)
-        records.append(OutgoingRecord(topics.LIFECYCLE, key, fact, plan.decided.fill(decided_id, key, time, trace)))
+        records.append(
+            OutgoingRecord(
+                topic=topics.LIFECYCLE,
+                key=key,
+                value=plan.fact_of(report_id, report.received_at, now.text),
+                headers=plan.decided.fill(event_id_text(attributes.id, "report.decided"), key, now.header, trace),
+            )
+        )
         return records
 
-    def _plan_of(self, report: ReportSubmitted) -> "_Plan":
-        """The plan for a report, from all that can make a difference to it. Deciding each anew costs twice as much."""
+    def _plan_of(self, report: ReportSubmitted) -> _Plan:
+        """The plan for a report, found again by all that can make a difference to it.
+
+        To decide and lay out each report anew costs four times as much.
+        """
         key: Hashable = (
             self._table.valid_at(report.received_at).version,
             report.channel,
             report.category,
             report.mode,
-            report.call.call_type if report.call else None,
+            CallType.parse(report.call.call_type) if report.call else None,
             LOCATION_SUSPECT in report.flags,
         )
         plan = self._plans.get(key)
         if plan is None:
-            if len(self._plans) >= PLANS:  # whoever invents channels or categories must not fill the memory
+            plan = _plan_for(report, self._table, self._lane)
+            if len(self._plans) >= PLANS:  # whoever invents categories must not fill the memory
                 self._plans.clear()
-            plan = self._plans[key] = _plan_for(report, self._table, self._lane)
+            if plan.is_of_codes(report):
+                self._plans[key] = plan
         return plan
 
     def _raw(self, record: Record, why: str) -> OutgoingRecord:

@@ -176,13 +176,14 @@ async def _partitioned(
     Raises:
         RecordTooLarge: nothing was sent of any of them.
     """
+    size_of = DefaultRecordBatchBuilder.estimate_size_in_bytes
     counts: dict[str, int] = {}
     sets: dict[tuple[str, int], list[BatchBuilder]] = {}
     for record in records:
         topic = record.topic
         if topic not in counts:
             counts[topic] = len(await client.partitions_for(topic))
-        if DefaultRecordBatchBuilder.estimate_size_in_bytes(record.key, record.value, record.headers) > MAX_REQUEST_BYTES:
+        if size_of(record.key, record.value, record.headers) > MAX_REQUEST_BYTES:
             raise RecordTooLarge("A record is larger than Kafka takes")
         place = (topic, partition_of(record.key, counts[topic]))
         batches = sets.get(place)
