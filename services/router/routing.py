@@ -155,6 +155,10 @@ class Routing:
 
     async def route_reports(self, incoming: Sequence[Incoming]) -> Sequence[OutgoingRecord]:
         """What follows from reports: one record per target, and one decision per report."""
+        return self.decide_reports(incoming)
+
+    def decide_reports(self, incoming: Sequence[Incoming]) -> list[OutgoingRecord]:
+        """As `route_reports`, for whoever has no event loop."""
         moment = _Moment.of(self._now())  # one for all of them
         return [record for one in incoming for record in self._records_of(one, moment)]
 
