@@ -144,12 +144,11 @@ def page(
 def _router_table(rates: Mapping[str, list[Rate]]) -> str:
     def row(name: str, contender: router.Contender, goal: float | None = None) -> list[str]:
         own = rates[contender.name]
-        cells = [name]
-        for base in (router.SAME, router.BARE):
-            cells.append(_times(_by_clock(own, rates[base.name])))
+        to_same, to_bare = (_by_clock(own, rates[base.name]) for base in (router.SAME, router.BARE))
         by_cpu = ratios([one.cpu for one in own], [one.cpu for one in rates[router.SAME.name]])
         per_second = spread_of([one.clock for one in own]).median
-        return [*cells, _times(by_cpu), f"{per_second:,.0f}", _verdict(_by_clock(own, rates[router.SAME.name]), goal)]
+        verdict = _verdict(to_same, goal)
+        return [name, _times(to_same), _times(to_bare), _times(by_cpu), f"{per_second:,.0f}", verdict]
 
     rows = [
         ("**bare aiokafka loop, the same records** (baseline)", router.SAME, None),
@@ -189,7 +188,7 @@ def _place_of_the_router(rates: Mapping[str, list[Rate]]) -> str:
     ):
         if contender.name in rates:
             times = _by_clock(rates[router.ROUTER.name], rates[contender.name])
-            told.append(f"{_times(times)} × {name} ({'ahead' if times.median >= 1 else 'behind'})")
+            told.append(f"{_times(times)} of {name} ({'ahead' if times.median >= 1 else 'behind'})")
     return f"Goal: ahead of the frameworks. By the clock the router does {', '.join(told)}."
 
 
