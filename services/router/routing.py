@@ -215,9 +215,9 @@ class Routing:
         plan = self._plans.get(key)
         if plan is None:
             plan = _plan_for(report, self._table, self._lane)
-            if len(self._plans) >= PLANS:  # whoever invents categories must not fill the memory
-                self._plans.clear()
             if plan.is_of_codes(report):
+                if len(self._plans) >= PLANS:  # whoever invents categories must not fill the memory
+                    self._plans.clear()
                 self._plans[key] = plan
         return plan
 

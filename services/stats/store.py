@@ -104,8 +104,8 @@ class StatsStore:
         await _replace_reports(connection, rows)
         await _replace_deliveries(connection, rows)
         counted = [row for row in before if row["counts"]]
-        cells = [key for row in rows if (key := row.cube_key)]
-        lines = [key for row in rows if (key := row.account_key)]
+        cells = [cell for row in rows if (cell := row.cube_key)]
+        lines = [line for row in rows if (line := row.account_key)]
         await _move(connection, tables.cube, minus=[_key_of(CubeKey, row) for row in counted], plus=cells)
         await _move(connection, tables.accounts, minus=[_key_of(AccountKey, row) for row in counted], plus=lines)
 
