@@ -72,7 +72,7 @@ class AckRule(Generic[T]):
         count_by_topic(self.metrics.received, [record.topic for record in records])
         with self.metrics.handling.labels(self.group).time():
             try:
-                await self._settle_together([pair for record in records if (pair := await self._read(record))])
+                await self._settle_together(await self._read(records))
             except TransientError:
                 self._count(records, "returned")
                 await self._pause(NACK_SECONDS)
@@ -89,12 +89,14 @@ class AckRule(Generic[T]):
         else:
             self._succeed([record for record, _ in readable])
 
-    async def _read(self, record: Record) -> tuple[Record, T] | None:
-        try:
-            return record, self.parse(record)
-        except PermanentError as error:
-            await self._give_up(record, error, attempts=1)
-            return None
+    async def _read(self, records: Sequence[Record]) -> Sequence[tuple[Record, T]]:
+        readable: list[tuple[Record, T]] = []
+        for record in records:
+            try:
+                readable.append((record, self.parse(record)))
+            except PermanentError as error:
+                await self._give_up(record, error, attempts=1)
+        return readable
 
     async def _settle_one(self, record: Record, event: T) -> None:
         for attempt, wait in enumerate((*UNCLASSIFIED_WAITS, None), start=1):

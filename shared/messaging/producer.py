@@ -20,6 +20,7 @@ from shared.observability.metrics import MessagingMetrics, count_by_topic
 from shared.settings import KafkaSettings
 
 MAX_REQUEST_BYTES = 256 * 1024  # a report is at most 64 KiB; a cut dead letter 128 KiB
+SMALL_BYTES = MAX_REQUEST_BYTES // 2  # with this, and the few kilobytes of key and headers, nothing is too large
 MAX_BATCH_BYTES = MAX_REQUEST_BYTES  # aiokafka's 16 KiB would cut 500 reports into some 70 requests, each waited for
 STOP_SECONDS = 3.0  # stop() hangs on a record in flight while the broker is down
 
@@ -183,7 +184,7 @@ async def _partitioned(
         topic = record.topic
         if topic not in counts:
             counts[topic] = len(await client.partitions_for(topic))
-        if size_of(record.key, record.value, record.headers) > MAX_REQUEST_BYTES:
+        if len(record.value) > SMALL_BYTES and size_of(record.key, record.value, record.headers) > MAX_REQUEST_BYTES:
             raise RecordTooLarge("A record is larger than Kafka takes")
         place = (topic, partition_of(record.key, counts[topic]))
         batches = sets.get(place)

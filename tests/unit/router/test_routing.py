@@ -192,15 +192,13 @@ async def test_any_report_ends_in_one_decision_and_valid_headers(
     mode=st.text() | st.sampled_from(["live", "exercise", "backfill"]),
     channel=st.text() | st.just("laksa"),
     flags=st.lists(st.sampled_from(["location_suspect", "category_unknown"]), max_size=2),
-    received_at=st.datetimes(
-        timezones=st.sampled_from([UTC, timezone(timedelta(hours=7)), timezone(-timedelta(hours=3))])
-    ),
+    received_at=st.datetimes(timezones=st.sampled_from([UTC, JAKARTA, timezone(-timedelta(hours=3))])),
     decided_at=st.datetimes(timezones=st.just(UTC)),
 )
 async def test_a_decision_is_written_as_its_model_writes_it(
     decided_at: datetime, received_at: datetime, flags: list[str], **fields: Any
 ) -> None:
-    """What is put together from shared parts is byte for byte `ReportDecided`, for the first report of a kind and on."""
+    """What is put together from shared parts is byte for byte `ReportDecided`, for the first of a kind and the next."""
     made = submitted(received_at=received_at, flags=tuple(flags), **fields)
     report = ReportSubmitted.model_validate_json(made.model_dump_json())
     setup = _Setup(now=decided_at)
