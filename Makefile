@@ -57,6 +57,8 @@ lock: setup ## pin all dependencies anew, as pyproject.toml allows
 	  --constraint requirements.lock --extra deploy pyproject.toml -o requirements-image.lock
 	echo uv | $(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate \
 	  --python-version 3.11 - -o requirements-bootstrap.lock
+	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  benchmarks/contenders/requirements.in -o benchmarks/contenders/requirements.lock
 
 jars-lock: setup ## pin the jars of Apache Kafka anew; VERSION=4.4.0
 	$(BIN)/python -m shared.broker.lock --kafka $(or $(VERSION),4.4.0)

@@ -4,7 +4,6 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from functools import partial
 
 from aiokafka import TopicPartition
@@ -29,9 +28,6 @@ from shared.messaging.subscribing import make_broker, subscribe
 from shared.observability.health import Health
 from shared.observability.metrics import MessagingMetrics, make_registry
 from shared.observability.ops import ops_routes, running
-
-ROUTINE_LINGER = timedelta(milliseconds=5)
-EMERGENCY_LINGER = timedelta(0)
 
 
 def build_app(settings: RouterSettings) -> Starlette:
@@ -94,9 +90,8 @@ def _build_consumption(
     settings: RouterSettings, registry: CollectorRegistry, health: Health, stopping: asyncio.Event
 ) -> Consumption:
     metrics = MessagingMetrics(registry)
-    linger = EMERGENCY_LINGER if settings.lane is Lane.EMERGENCY else ROUTINE_LINGER
     producer = EventProducer(
-        partial(make_client, settings.kafka, linger=linger),
+        partial(make_client, settings.kafka),
         deadline=settings.publish_deadline,
         metrics=metrics,
         look=ClusterSafety(settings.kafka, (*RECEIVES, *SENDS)).check,

@@ -83,14 +83,14 @@ class WaitingReports:
 
     def taken(self, records: Sequence[Record]) -> None:
         """Note records that were handed out by Kafka, in order."""
-        for record in reversed(records):  # so that the oldest of a partition is what stays
-            place = (record.topic, record.partition)
+        oldest = {(record.topic, record.partition): record for record in reversed(records)}
+        for place, record in oldest.items():
             self._progress[place] = _Progress(record.timestamp, record.offset, in_hand=True)
 
     def decided(self, records: Sequence[Record]) -> None:
         """Note that these records' outputs are in Kafka."""
-        for record in records:
-            place = (record.topic, record.partition)
+        last = {(record.topic, record.partition): record for record in records}
+        for place, record in last.items():
             self._progress[place] = _Progress(record.timestamp, record.offset + 1, in_hand=False)
 
     def oldest_seconds(self) -> float:
