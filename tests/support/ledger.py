@@ -62,7 +62,7 @@ def assert_once_each(what: str, wanted: Collection[str], found: IdsOfReport) -> 
     missing = sorted(set(wanted) - set(found))
     doubled = sorted(key for key, ids in found.items() if len(set(ids)) > 1)
     unknown = sorted(set(found) - set(wanted))
-    assert not (missing or doubled or unknown), (
+    assert missing + doubled + unknown == [], (
         f"{what}: {len(missing)} missing {missing[:SHOWN]}, {len(doubled)} doubled {doubled[:SHOWN]}, "
         f"{len(unknown)} that nobody sent {unknown[:SHOWN]}"
     )
@@ -76,28 +76,29 @@ def ids_by_report(records: Iterable[Record]) -> IdsOfReport:
     return found
 
 
-async def assert_counted_once(stats_url: str, reports: Collection[ReportSubmitted], seconds: float) -> None:
-    """Stats has counted each report once, and the accounts come out even.
+async def assert_counted_once(
+    stats_url: str, report_ids: Collection[str], seconds: float, lane: Lane = Lane.ROUTINE
+) -> None:
+    """Stats has counted each of a lane's reports once, no other, and the accounts come out even.
 
     Raises:
         AssertionError: they did not in time; says what stats tells instead, and of which reports it knows nothing.
     """
-    lane = next(iter(reports)).lane
     told: dict[str, Any] = {}
 
     async def is_even() -> bool:
         accounts = (await _ask(stats_url, "/v1/conservation"))[lane]
         told.update(accepted=accounts["accepted"], difference=accounts["difference"])
         told["total"] = (await _ask(stats_url, "/v1/stats?group_by=channel"))["total"]
-        return told == {"accepted": len(reports), "difference": 0, "total": len(reports)}
+        return told == {"accepted": len(report_ids), "difference": 0, "total": len(report_ids)}
 
     try:
         await eventually(is_even, seconds)
     except AssertionError as error:
         listed = await _listed(stats_url)
-        missing = sorted({str(report.report_id) for report in reports} - set(listed))
+        missing = sorted(set(report_ids) - set(listed))
         raise AssertionError(
-            f"Of {len(reports)} reports stats tells {told}; {len(missing)} unknown to it: {missing[:SHOWN]}"
+            f"Of {len(report_ids)} reports stats tells {told}; {len(missing)} unknown to it: {missing[:SHOWN]}"
         ) from error
 
 

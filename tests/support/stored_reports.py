@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
 from uuid import UUID
 
 from shared.domain.identity import event_id
@@ -21,13 +20,18 @@ CATEGORIES = ("INF-PJU", "ENV-SAMPAH", "INF-JALAN", "SOC-BANTUAN", "DIS-POHON")
 SENT_AT_ONCE = 5_000
 
 
-def routine_reports(count: int, *, first: int = 0, **fields: Any) -> list[ReportSubmitted]:
+def routine_reports(count: int, *, first: int = 0, categories: Sequence[str] = CATEGORIES) -> list[ReportSubmitted]:
     """Different reports of several departments, received now; the same numbers are the same reports."""
     now = datetime.now(UTC)
     return [
-        submitted(number, category=CATEGORIES[number % len(CATEGORIES)], received_at=now, **fields)
+        submitted(number, category=categories[number % len(categories)], received_at=now)
         for number in range(first, first + count)
     ]
+
+
+def ids_of(reports: Iterable[ReportSubmitted]) -> set[str]:
+    """Their ids, as keys and answers have them."""
+    return {str(report.report_id) for report in reports}
 
 
 def targets_of(report: ReportSubmitted) -> set[str]:
