@@ -76,27 +76,25 @@ def ids_by_report(records: Iterable[Record]) -> IdsOfReport:
     return found
 
 
-async def assert_counted_once(
-    stats_url: str, report_ids: Collection[str], seconds: float, lane: Lane = Lane.ROUTINE
-) -> None:
-    """Stats has counted each of a lane's reports once, no other, and the accounts come out even.
+async def assert_counted_once(stats_url: str, report_ids: Collection[str], seconds: float) -> None:
+    """Stats has counted each report once, no other, and the accounts come out even.
 
     Raises:
         AssertionError: they did not in time; says what stats tells instead, and of which reports it knows nothing.
     """
-    told: dict[str, Any] = {}
+    told: dict[str, int] = {}
+    wanted = {"accepted": len(report_ids), "difference": 0, "total": len(report_ids)}
 
     async def is_even() -> bool:
-        accounts = (await _ask(stats_url, "/v1/conservation"))[lane]
-        told.update(accepted=accounts["accepted"], difference=accounts["difference"])
+        lanes = (await _ask(stats_url, "/v1/conservation")).values()
+        told.update({name: sum(lane[name] for lane in lanes) for name in ("accepted", "difference")})
         told["total"] = (await _ask(stats_url, "/v1/stats?group_by=channel"))["total"]
-        return told == {"accepted": len(report_ids), "difference": 0, "total": len(report_ids)}
+        return told == wanted
 
     try:
         await eventually(is_even, seconds)
     except AssertionError as error:
-        listed = await _listed(stats_url)
-        missing = sorted(set(report_ids) - set(listed))
+        missing = sorted(set(report_ids) - set(await _listed(stats_url)))
         raise AssertionError(
             f"Of {len(report_ids)} reports stats tells {told}; {len(missing)} unknown to it: {missing[:SHOWN]}"
         ) from error
