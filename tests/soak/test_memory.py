@@ -39,7 +39,7 @@ PUSHES_BEHIND = 500  # so that what waits for the call centre stays the same fro
 
 @pytest.mark.timeout(3_000)
 async def test_memory_is_flat_over_200_000_reports(tmp_path: Path) -> None:
-    """Each process's last quarter takes at most 1.1 x the second one's memory and 8 MiB; all reports are counted."""
+    """Each process's last quarter takes at most 1.05 x the second one's memory and 4 MiB; all reports are counted."""
     async with _pipeline(tmp_path) as line:
         log = MemoryLog(line.services)
         began = time.monotonic()

@@ -9,8 +9,8 @@ import psutil
 from tests.support.service_process import ServiceProcess
 
 MIB = 1024 * 1024
-GROWTH = 1.10
-SLACK_MIB = 8.0
+GROWTH = 1.05
+SLACK_MIB = 4.0
 
 
 @dataclass(frozen=True, slots=True)
