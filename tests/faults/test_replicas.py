@@ -68,7 +68,8 @@ async def test_two_notifiers_push_each_delivery_once(
         await eventually(lambda: _delivered(kafka, wanted), 30.0)
         pushed = Counter(push.id for push in department.pushes)
         doubled = [name for name, count in pushed.items() if count > 1]
-        assert (len(pushed), doubled) == (wanted, [])
+        assert doubled == [], f"pushed more than once: {doubled}"
+        assert len(pushed) == wanted
         assert {_pusher(push) for push in department.pushes} == {one.url for one in notifiers}
         for notifier in notifiers:
             assert 'outcome="stale"' not in await notifier.metrics()
@@ -149,9 +150,9 @@ def _pusher(push: Push) -> str:
 
 
 async def _delivered(kafka: KafkaSettings, count: int) -> bool:
-    """Whether so many deliveries are told of as delivered, each under one event id."""
+    """Whether so many different facts tell of a delivery."""
     facts = [text_headers(one.headers) for one in await read_all(kafka, topics.LIFECYCLE)]
-    return len({fact["ce_id"] for fact in facts if fact["ce_type"] == DELIVERED}) == count
+    return len({fact["ce_id"] for fact in facts if fact["ce_type"] == DELIVERED}) >= count
 
 
 async def _have_all_counted_some(stats: Sequence[ServiceProcess]) -> bool:
