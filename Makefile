@@ -1,6 +1,6 @@
 # Everything a person needs here; `make` alone lists it. Wants make and a Python of 3.11 or newer, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench lint format clean lock jars-lock vendor env-example
+.PHONY: help setup run test soak bench lint format clean lock jars-lock vendor env-example
 
 BIN := .venv/bin
 # Tiers from fast to slow, so that a fault shows early.
@@ -29,6 +29,9 @@ run: setup ## start everything and show the 112 table; ONCE=1 ends after the tab
 
 test: setup ## every test, on an embedded Apache Kafka
 	@exec $(BIN)/python -m pytest $(wildcard $(addprefix tests/,$(TIERS))) $(ARGS)
+
+soak: setup ## memory over 200,000 reports, in some 10 minutes; not part of `make test`
+	@exec $(BIN)/python -m pytest tests/soak -s $(ARGS)
 
 bench: setup ## ratios against plain baselines, in some 5 minutes; writes docs/benchmarks.md
 	@exec $(BIN)/python -m benchmarks

@@ -95,9 +95,10 @@ class WaitingReports:
 
     def oldest_seconds(self) -> float:
         """Age of the oldest undecided record, in seconds; 0 where none waits."""
-        waiting = [progress.since_ms for place, progress in self._progress.items() if self._waits(place, progress)]
+        ends = {place: end for place in self._progress if (end := self._end_of(place)) is not None}
+        # what moved away begins anew should it come back: nobody here knows how far the other consumer got
+        self._progress = {place: self._progress[place] for place in ends}
+        waiting = [
+            one.since_ms for place, one in self._progress.items() if one.in_hand or ends[place] > one.next_offset
+        ]
         return max(0.0, self._now() - min(waiting) / 1000) if waiting else 0.0
-
-    def _waits(self, place: Place, progress: _Progress) -> bool:
-        end = self._end_of(place)
-        return end is not None and (progress.in_hand or end > progress.next_offset)

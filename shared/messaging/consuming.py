@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
@@ -41,6 +41,7 @@ class Consumption:
         self._metrics = metrics
         self._consuming = False
         self._waits_for = NOT_YET
+        self._measured: set[tuple[str, TopicPartition]] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Connect, however long it takes, then measure the lag until told to stop.
@@ -89,17 +90,27 @@ class Consumption:
         await self._producer.check()
 
     async def _measure_lag(self) -> None:
+        lags: dict[tuple[str, TopicPartition], int] = {}
         for subscriber in self._subscribers:
             consumer = subscriber.consumer
             if consumer is None:
                 continue
-            for place in consumer.assignment():
-                end = consumer.highwater(place)
-                if end is not None:
-                    self._set_lag(subscriber.group_id or "", place, end - await consumer.position(place))
+            # read at once: at any await the partitions may become another member's
+            ends = [(place, consumer.highwater(place)) for place in consumer.assignment()]
+            for place, end in ends:
+                if end is None:
+                    continue
+                with contextlib.suppress(IllegalStateError):  # another member's by now
+                    lags[subscriber.group_id or "", place] = max(0, end - await consumer.position(place))
+        self._show(lags)
 
-    def _set_lag(self, group: str, place: TopicPartition, lag: int) -> None:
-        self._metrics.lag.labels(group, place.topic, str(place.partition)).set(max(0, lag))
+    def _show(self, lags: Mapping[tuple[str, TopicPartition], int]) -> None:
+        """Show these, and forget the partitions that moved away: their new owner tells their lag."""
+        for (group, place), lag in lags.items():
+            self._metrics.lag.labels(group, place.topic, str(place.partition)).set(lag)
+        for group, place in self._measured - set(lags):
+            self._metrics.lag.remove(group, place.topic, str(place.partition))
+        self._measured = set(lags)
 
 
 async def _wait(stopping: asyncio.Event, seconds: float) -> None:
