@@ -22,6 +22,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from shared.broker import EmbeddedKafka, GivenBroker, resolve_broker
+from shared.broker.cluster import EmbeddedCluster
 from shared.domain.taxonomy import default_taxonomy
 from shared.messaging import topics
 from shared.messaging.connection import connection_options
@@ -110,8 +111,10 @@ def start_script(bootstrap_servers: str) -> str:
 async def kafka(directory: Path, *, nodes: int = 1) -> AsyncIterator[KafkaSettings]:
     """A Kafka with at least so many nodes, for topics under names that nobody else uses.
 
+    Several nodes are given ones or an embedded cluster, reached as its administrator; a container is one node.
+
     Raises:
-        KafkaUnfit: the given one has fewer nodes, or more than one is wanted and none was given.
+        KafkaUnfit: the given one has fewer nodes.
     """
     chosen = resolve_broker(directory / "var", port=None)
     if isinstance(chosen, GivenBroker):
@@ -122,7 +125,8 @@ async def kafka(directory: Path, *, nodes: int = 1) -> AsyncIterator[KafkaSettin
         finally:
             await delete_topics(given, {name for name in await topics_of(given) if is_of_this_run(name)})
     elif nodes > 1:
-        raise KafkaUnfit(f"Tests on {nodes} nodes need a Kafka of so many: set LAKSA_KAFKA_BOOTSTRAP_SERVERS")
+        async with EmbeddedCluster(directory / "var", size=nodes) as cluster:
+            yield cluster.administrator()
     elif engine_answers():
         async with _in_container() as made:
             yield made

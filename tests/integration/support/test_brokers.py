@@ -71,6 +71,17 @@ async def test_a_given_kafka_of_one_node_does_not_do_for_three(given: KafkaSetti
             pass
 
 
+async def test_without_a_given_one_three_nodes_are_embedded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every record has three copies, and tests read and write as on one node."""
+    monkeypatch.delenv("LAKSA_KAFKA_BOOTSTRAP_SERVERS", raising=False)
+    async with brokers.kafka(tmp_path, nodes=3) as found:
+        assert (found.replication_factor, found.min_insync_replicas) == (3, 2)
+        topic = unique("copied")
+        await make_topics(found, topic)
+        await write_raw(found, topic, [(b"1", [])])
+        assert [record.value for record in await read_all(found, topic)] == [b"1"]
+
+
 async def test_what_a_container_is_told_makes_a_kafka(embedded: EmbeddedKafka, tmp_path: Path) -> None:
     """The image's own entry point takes the settings, and Kafka starts with them and answers; only ports differ."""
     ports = {str(port): str(choose_port()) for port in (9092, 9093, 9094)}

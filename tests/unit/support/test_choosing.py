@@ -75,11 +75,3 @@ def test_the_order_of_the_brokers(
     monkeypatch.delenv("LAKSA_KAFKA_SECURITY_PROTOCOL", raising=False)
     monkeypatch.setattr(brokers, "engine_answers", _never_asked if answers is None else lambda: answers)
     assert brokers.describe_kafka() == described
-
-
-async def test_many_nodes_are_not_had_from_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where nobody gave a cluster, a test on three nodes is told so instead of running on one."""
-    monkeypatch.delenv(GIVEN, raising=False)
-    with pytest.raises(brokers.KafkaUnfit, match="LAKSA_KAFKA_BOOTSTRAP_SERVERS"):
-        async with brokers.kafka(tmp_path, nodes=3):
-            pass
