@@ -148,7 +148,7 @@ async def pipeline_kafka(directory: Path, *, nodes: int = 1) -> AsyncIterator[Ka
         try:
             yield found
         finally:
-            if isinstance(resolve_broker(directory / "var", port=None), GivenBroker):
+            if _is_given():
                 await delete_topics(found, _names())
 
 
@@ -228,6 +228,10 @@ async def _admin(found: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
         yield admin
     finally:
         await admin.close()
+
+
+def _is_given() -> bool:
+    return isinstance(resolve_broker(Path(), port=None), GivenBroker)
 
 
 def _names() -> set[str]:
