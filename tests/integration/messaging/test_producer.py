@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker import EmbeddedKafka
 from shared.errors import BrokerUnavailable, RecordTooLarge
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging.producer import EventProducer, _partitioned, partition_by_crc32
 from shared.settings import KafkaSettings
+from tests.support.brokers import embedded_kafka
 from tests.support.kafka import make_topics, read_all, real_producer, unique
 from tests.support.producer import InMemoryProducer
 
@@ -131,7 +131,7 @@ async def test_a_topic_that_is_not_there_is_transient_and_harms_nobody_else(publ
 
 async def test_a_send_while_kafka_is_dead_ends_by_its_deadline_and_heals(tmp_path: Path) -> None:
     """Kill -9: the result is unknown within the deadline; after the restart the same records are stored."""
-    async with EmbeddedKafka(tmp_path / "var") as broker:
+    async with embedded_kafka(tmp_path) as broker:
         kafka = broker.connection()
         topic = unique("published")
         await make_topics(kafka, topic)
