@@ -82,13 +82,13 @@ async def _pipeline(
     for service in (stats, *others):
         await service.start()
     async with AsyncExitStack() as stack:
-        intake = await stack.enter_async_context(intake_process(directory, kafka.bootstrap_servers))
+        intake = await stack.enter_async_context(intake_process(directory, kafka))
         yield _Line(intake, stats, others)
 
 
 async def _assert_pushed_once(kafka: KafkaSettings, centre: Receiver) -> None:
     """Each report on a department's routine topic was pushed to it, once."""
-    placed = await read_topics(kafka.bootstrap_servers, r"^opd\..*\.routine\.v1$")
+    placed = await read_topics(kafka, r"^opd\..*\.routine\.v1$")
     wanted = {
         str(delivery_id(headers["ce_id"], topic.split(".")[1]))
         for topic, by_report in placed.items()

@@ -112,7 +112,7 @@ async def _pipeline(directory: Path) -> AsyncIterator[_Line]:
             services[f"notifier-{lane}"] = processes.notifier(number, url, known, lane)
         for service in services.values():
             await service.start()
-        intake = await stack.enter_async_context(intake_process(directory, kafka.bootstrap_servers))
+        intake = await stack.enter_async_context(intake_process(directory, kafka))
         producer = real_producer(kafka)
         await producer.start()
         stack.push_async_callback(producer.stop)

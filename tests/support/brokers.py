@@ -11,6 +11,7 @@ On a given Kafka the topics that tests made are deleted again, and nothing else 
 
 import asyncio
 import io
+import os
 import tarfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,6 +35,7 @@ from tests.support.waiting import eventually
 
 IMAGE = "apache/kafka:4.4.0"
 CLIENTS_PORT = 9092
+NODES_VARIABLE = "LAKSA_TEST_KAFKA_NODES"  # `make test-cluster` sets 3: the same tests, on a cluster
 START_SECONDS = 60
 DELETE_SECONDS = 30.0
 
@@ -116,6 +118,7 @@ async def kafka(directory: Path, *, nodes: int = 1) -> AsyncIterator[KafkaSettin
     Raises:
         KafkaUnfit: the given one has fewer nodes.
     """
+    nodes = max(nodes, wanted_nodes())
     chosen = resolve_broker(directory / "var", port=None)
     if isinstance(chosen, GivenBroker):
         given = chosen.connection()
@@ -167,11 +170,18 @@ async def make_pipeline_topics(found: KafkaSettings) -> None:
     )
 
 
+def wanted_nodes() -> int:
+    """How many nodes the tests of this run work on where they do not say it themselves."""
+    return int(os.environ.get(NODES_VARIABLE, "1"))
+
+
 def describe_kafka() -> str:
     """Which Kafka the tests of this run use, for a person."""
     chosen = resolve_broker(Path(), port=None)
     if isinstance(chosen, GivenBroker):
         return chosen.describe()
+    if wanted_nodes() > 1:
+        return f"embedded Apache Kafka of {wanted_nodes()} nodes (of one where a test kills it)"
     return f"containers of {IMAGE}" if engine_answers() else "embedded Apache Kafka"
 
 

@@ -3,6 +3,11 @@
 from shared.settings import KafkaSettings
 
 
+def kafka_at(port: int) -> KafkaSettings:
+    """How to reach whatever listens, or does not listen, at a port of this machine."""
+    return KafkaSettings(bootstrap_servers=f"127.0.0.1:{port}")
+
+
 def variables_of(kafka: KafkaSettings) -> dict[str, str]:
     """The environment variables that say how to reach this Kafka, as this user."""
     variables = {

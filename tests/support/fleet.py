@@ -53,7 +53,7 @@ class Fleet:
         own = self.directory / f"{command[0]}-{instance}"
         own.mkdir()
         settings |= {"LAKSA_INSTANCE": str(instance)}
-        made = ServiceProcess(command, self.kafka.bootstrap_servers, own, settings)
+        made = ServiceProcess(command, self.kafka, own, settings)
         self.made.append(made)
         return made
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from shared.settings import KafkaSettings
 from tests.support.service_process import READY_SECONDS, ServiceProcess
 from tests.support.waiting import eventually
 
@@ -26,14 +27,14 @@ def write_channels(directory: Path) -> Path:
 
 @asynccontextmanager
 async def intake_process(
-    directory: Path, bootstrap_servers: str, wrapper: Sequence[str] = ()
+    directory: Path, kafka: KafkaSettings, wrapper: Sequence[str] = ()
 ) -> AsyncIterator[ServiceProcess]:
     """An intake that answers, whether Kafka is there or not; ended by SIGTERM."""
     settings = {
         "LAKSA_SPOOL_DIRECTORY": str(directory / "spool"),
         "LAKSA_CHANNELS_FILE": str(write_channels(directory)),
     }
-    intake = ServiceProcess(["services.intake"], bootstrap_servers, directory, settings, wrapper)
+    intake = ServiceProcess(["services.intake"], kafka, directory, settings, wrapper)
     try:
         await intake.launch()
         await eventually(intake.is_live, READY_SECONDS)

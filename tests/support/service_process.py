@@ -14,6 +14,7 @@ import httpx2
 from shared.db.migrating import upgrade
 from shared.settings import KafkaSettings
 from tests.support.brokers import embedded_kafka, make_pipeline_topics, pipeline_kafka
+from tests.support.environment import variables_of
 from tests.support.receivers import unused_port
 from tests.support.waiting import eventually
 
@@ -42,7 +43,7 @@ class ServiceProcess:
     """
 
     command: Sequence[str]
-    bootstrap_servers: str
+    kafka: KafkaSettings
     directory: Path
     settings: dict[str, str] = field(default_factory=dict)
     wrapper: Sequence[str] = ()
@@ -64,7 +65,7 @@ class ServiceProcess:
         if url := self.settings.get("LAKSA_DATABASE_URL"):
             await upgrade(url, PROJECT / self.command[0].replace(".", "/") / "migrations")
         environment = os.environ | {
-            "LAKSA_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            **variables_of(self.kafka),
             "LAKSA_HTTP_PORT": str(self.port),
             **self.settings,
         }

@@ -54,10 +54,9 @@ async def stats_process(directory: Path) -> AsyncIterator[StatsProcess]:
         await producer.start()
         made = StatsProcess(
             command=["services.stats"],
-            bootstrap_servers=kafka.bootstrap_servers,
+            kafka=kafka,
             directory=directory,
             settings={"LAKSA_DATABASE_URL": sqlite_url(directory / "stats.db")},
-            kafka=kafka,
             producer=producer,
         )
         try:

@@ -77,14 +77,14 @@ async def running_pipeline(directory: Path) -> AsyncIterator[Pipeline]:
         for one in others:
             stack.push_async_callback(one.kill_if_running)
             await one.launch()
-        intake = await stack.enter_async_context(intake_process(directory, kafka.bootstrap_servers))
+        intake = await stack.enter_async_context(intake_process(directory, kafka))
         await asyncio.gather(*(eventually(one.is_ready, READY_SECONDS) for one in (*others, intake)))
         yield Pipeline(kafka, intake.url)
 
 
 def _service(kafka: KafkaSettings, directory: Path, module: str, lane: Lane) -> ServiceProcess:
     directory.mkdir()
-    return ServiceProcess([module, "--lane", lane], kafka.bootstrap_servers, directory)
+    return ServiceProcess([module, "--lane", lane], kafka, directory)
 
 
 def _notifier(kafka: KafkaSettings, directory: Path, url: str) -> ServiceProcess:

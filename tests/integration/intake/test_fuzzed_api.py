@@ -6,6 +6,7 @@ import pytest
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
+from tests.support.environment import kafka_at
 from tests.support.fuzzing import MODES, check_refusals, documented_methods, kept_running, read_openapi, send_much
 from tests.support.intake_process import KEYS, intake_process
 from tests.support.receivers import unused_port
@@ -16,7 +17,7 @@ EXPECTED = {KEYS["112"]: 202, KEYS["laksa"]: 403, "nobody's": 401}
 @pytest.fixture(scope="module")
 def intake_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real intake without Kafka: it must accept all the same."""
-    running = intake_process(tmp_path_factory.mktemp("intake"), f"127.0.0.1:{unused_port()}")
+    running = intake_process(tmp_path_factory.mktemp("intake"), kafka_at(unused_port()))
     with kept_running(running) as intake:
         yield intake.url
 

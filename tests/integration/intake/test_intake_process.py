@@ -17,6 +17,7 @@ import pytest
 from shared.domain.lanes import Lane
 from shared.messaging import topics
 from shared.settings import KafkaSettings
+from tests.support.environment import kafka_at
 from tests.support.intake_process import KEYS, intake_process
 from tests.support.kafka import RawRecord, read_all, write_raw
 from tests.support.machine import needed
@@ -39,7 +40,7 @@ async def kafka(tmp_path: Path) -> AsyncIterator[KafkaSettings]:
 async def test_what_is_accepted_without_kafka_is_published_once_it_is_there(tmp_path: Path) -> None:
     """I5: 202 while Kafka is away, ready only when it is there; then each report once, and each counted."""
     port = unused_port()
-    async with intake_process(tmp_path, f"127.0.0.1:{port}") as intake:
+    async with intake_process(tmp_path, kafka_at(port)) as intake:
         accepted = {(await _report(intake, number)).json()["report_id"] for number in range(20)}
         assert not await intake.is_ready()
         async with kafka_with_topics(tmp_path, port) as kafka:
@@ -52,7 +53,7 @@ async def test_what_is_accepted_without_kafka_is_published_once_it_is_there(tmp_
 async def test_killed_at_any_moment_every_202_is_published(tmp_path: Path, kafka: KafkaSettings) -> None:
     """I1, I2 (F01-F03): SIGKILL while requests are under way; what had its 202 is on Kafka, what had a 4xx never."""
     rng = random.Random(SEED)
-    async with intake_process(tmp_path, kafka.bootstrap_servers) as intake:
+    async with intake_process(tmp_path, kafka) as intake:
         accepted: set[str] = set()
         refused: set[str] = set()
         for number in range(KILLS):
@@ -76,7 +77,7 @@ async def test_it_is_on_disk_before_anybody_is_told(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     calls = "trace=fdatasync,fsync,read,recvfrom,write,writev,sendto,sendmsg"
     wrapper = [strace, "-D", "-f", "-s", "80", "-e", calls, "-o", str(trace)]
-    async with intake_process(tmp_path, f"127.0.0.1:{unused_port()}", wrapper) as intake:
+    async with intake_process(tmp_path, kafka_at(unused_port()), wrapper) as intake:
         for number in (1, 2):
             assert (await _report(intake, number)).status_code == 202
         await eventually(lambda: trace.read_text().count("HTTP/1.1 202") == 2)
@@ -93,7 +94,7 @@ async def test_what_channels_write_to_kafka(tmp_path: Path, kafka: KafkaSettings
     bad: list[RawRecord] = [(b"\xff not json", []), (b"", []), (None, []), (b"[1, 2]", [("ce_id", b"\xff\xfe")])]
     await write_raw(kafka, "channels.112.v1", [*bad, (good_call, [("broken", None)])])
     await write_raw(kafka, "channels.whatsapp.v1", [(b'{"text": 7}', []), *bad, (good_report, [("x", b"\xff")])])
-    async with intake_process(tmp_path, kafka.bootstrap_servers):
+    async with intake_process(tmp_path, kafka):
         await eventually(lambda: _count(kafka, "intake.dlq.v1", 9), 60)
         await eventually(lambda: _count(kafka, topics.reports(Lane.ROUTINE), 1), 30)
         await eventually(lambda: _count(kafka, topics.reports(Lane.EMERGENCY), 5), 30)
@@ -112,7 +113,7 @@ async def test_what_channels_write_to_kafka(tmp_path: Path, kafka: KafkaSettings
 
 async def test_what_departments_answer(tmp_path: Path, kafka: KafkaSettings) -> None:
     """A legal step is published, without its note where it is counted; any other is a dead letter that says why."""
-    async with intake_process(tmp_path, kafka.bootstrap_servers) as intake:
+    async with intake_process(tmp_path, kafka) as intake:
         report_id = (await _report(intake, 1)).json()["report_id"]
         steps = [
             _answer(report_id, "acknowledged", 1),

@@ -11,6 +11,8 @@ from shared.db.engine import sqlite_url
 from shared.domain.taxonomy import default_taxonomy
 from shared.messaging import topics
 from shared.messaging.topic_admin import create_topics
+from shared.settings import KafkaSettings
+from tests.support.environment import kafka_at
 from tests.support.intake_process import write_channels
 from tests.support.service_process import ServiceProcess
 from tests.support.waiting import eventually
@@ -19,7 +21,7 @@ SECONDS = 60.0
 THREE_COPIES = {"LAKSA_KAFKA_REPLICATION_FACTOR": "3", "LAKSA_KAFKA_MIN_INSYNC_REPLICAS": "2"}
 
 
-def _service(kind: str, kafka: str, directory: Path, settings: Mapping[str, str]) -> ServiceProcess:
+def _service(kind: str, kafka: KafkaSettings, directory: Path, settings: Mapping[str, str]) -> ServiceProcess:
     own = {
         "intake": {
             "LAKSA_SPOOL_DIRECTORY": str(directory / "spool"),
@@ -50,7 +52,7 @@ async def test_fewer_copies_than_the_environment_asks_for_end_the_service(kind: 
     """One node for trying out with the settings of a city: the setting and the topic are named."""
     async with EmbeddedKafka(tmp_path / "var") as broker:
         await create_topics(broker.connection(), topics.all_topics(default_taxonomy().opds))
-        said = await _last_words(_service(kind, broker.bootstrap_servers, tmp_path, THREE_COPIES))
+        said = await _last_words(_service(kind, broker.connection(), tmp_path, THREE_COPIES))
     assert "has 1 copies and LAKSA_KAFKA_REPLICATION_FACTOR asks for 3" in said
     assert "has min.insync.replicas=1 and LAKSA_KAFKA_MIN_INSYNC_REPLICAS asks for 2" in said
 
@@ -65,7 +67,7 @@ async def test_a_kafka_that_makes_topics_by_itself_ends_the_service(tmp_path: Pa
         broker.start()
         await broker.wait_ready()
         await create_topics(broker.connection(), topics.all_topics(default_taxonomy().opds))
-        said = await _last_words(_service("router", broker.bootstrap_servers, tmp_path, {}))
+        said = await _last_words(_service("router", broker.connection(), tmp_path, {}))
     finally:
         await broker.stop()
     assert "set auto.create.topics.enable=false on its nodes" in said
@@ -74,7 +76,7 @@ async def test_a_kafka_that_makes_topics_by_itself_ends_the_service(tmp_path: Pa
 async def test_settings_that_contradict_themselves_end_the_service_before_it_connects(tmp_path: Path) -> None:
     """Two of one copy can never be; the sentence names both, and the process ends with 1."""
     needless = {"LAKSA_KAFKA_MIN_INSYNC_REPLICAS": "2"}
-    service = _service("router", "127.0.0.1:1", tmp_path, needless)
+    service = _service("router", kafka_at(1), tmp_path, needless)
     await service.launch()
     assert service.process is not None
     await eventually(lambda: service.process is None or service.process.returncode is not None, SECONDS)
@@ -85,7 +87,7 @@ async def test_settings_that_contradict_themselves_end_the_service_before_it_con
 async def test_a_topic_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     """Not ready, with the command to run; ready once somebody has run it."""
     async with EmbeddedKafka(tmp_path / "var") as broker:
-        router = _service("router", broker.bootstrap_servers, tmp_path, {})
+        router = _service("router", broker.connection(), tmp_path, {})
         await router.launch()
         try:
             await eventually(lambda: "run `laksa topics apply`" in router.log.read_text(), SECONDS)

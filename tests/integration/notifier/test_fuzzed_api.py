@@ -25,6 +25,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from shared.db.engine import sqlite_url
 from shared.db.migrating import upgrade
+from tests.support.environment import kafka_at
 from tests.support.fuzzing import (
     MODES,
     WAIT_SECONDS,
@@ -97,9 +98,7 @@ async def busy_notifier(directory: Path) -> AsyncIterator[tuple[ServiceProcess, 
         "LAKSA_ENDPOINTS_FILE": str(path),
         "LAKSA_PUBLIC_URL": "http://127.0.0.1",
     }
-    service = ServiceProcess(
-        ["services.notifier", "--lane", "emergency"], f"127.0.0.1:{unused_port()}", directory, settings
-    )
+    service = ServiceProcess(["services.notifier", "--lane", "emergency"], kafka_at(unused_port()), directory, settings)
     try:
         await service.launch()
         await eventually(service.is_live, READY_SECONDS)

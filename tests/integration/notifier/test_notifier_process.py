@@ -79,7 +79,7 @@ async def running(kafka: KafkaSettings, directory: Path, *known: Endpoint) -> As
     port = unused_port()
     made = Running(
         command=["services.notifier", "--lane", "emergency"],
-        bootstrap_servers=kafka.bootstrap_servers,
+        kafka=kafka,
         directory=directory,
         port=port,
         settings={
@@ -87,7 +87,6 @@ async def running(kafka: KafkaSettings, directory: Path, *known: Endpoint) -> As
             "LAKSA_ENDPOINTS_FILE": str(path),
             "LAKSA_PUBLIC_URL": f"http://127.0.0.1:{port}",
         },
-        kafka=kafka,
         producer=producer,
     )
     try:

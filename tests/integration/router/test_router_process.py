@@ -62,9 +62,8 @@ class _Router(ServiceProcess):
 async def _router(kafka: KafkaSettings, lane: Lane, directory: Path) -> AsyncIterator[_Router]:
     router = _Router(
         command=["services.router", "--lane", lane],
-        bootstrap_servers=kafka.bootstrap_servers,
-        directory=directory,
         kafka=kafka,
+        directory=directory,
         lane=lane,
     )
     try:

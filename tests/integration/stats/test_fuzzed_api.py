@@ -19,8 +19,8 @@ from services.stats.app import build_store
 from services.stats.settings import StatsSettings
 from shared.db.engine import sqlite_url
 from shared.db.migrating import upgrade
-from shared.settings import KafkaSettings
 from tests.support import lifecycle
+from tests.support.environment import kafka_at
 from tests.support.fact_sets import facts
 from tests.support.fuzzing import (
     EXAMPLES,
@@ -54,9 +54,9 @@ class Fuzzed:
 @asynccontextmanager
 async def counted_stats(directory: Path) -> AsyncIterator[str]:
     """A real stats process without Kafka, on a database in which some reports have been counted."""
-    kafka, url = f"127.0.0.1:{unused_port()}", sqlite_url(directory / "stats.db")
+    kafka, url = kafka_at(unused_port()), sqlite_url(directory / "stats.db")
     await upgrade(url, PROJECT / "services/stats/migrations")
-    store = build_store(StatsSettings(kafka=KafkaSettings(bootstrap_servers=kafka), database_url=url))
+    store = build_store(StatsSettings(kafka=kafka, database_url=url))
     for number in range(REPORTS):
         delivered = [lifecycle.delivery(number), lifecycle.delivery(number, "failed", attempt=2)]
         told = [lifecycle.registered(number), lifecycle.decided(number), lifecycle.status_changed(number), *delivered]
