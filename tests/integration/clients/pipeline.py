@@ -1,4 +1,7 @@
-"""From the front door to the departments, as real processes: intake, both routers and the emergency notifier."""
+"""From the front door to the departments, as real processes: intake, both routers and the emergency notifier.
+
+On three nodes with passwords: each service, channel and department is a user of its own, as in a city.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,13 +15,15 @@ import yaml
 from aiokafka import ConsumerRecord
 
 from shared.db.engine import sqlite_url
-from shared.domain.lanes import Lane
+from shared.domain.lanes import Channel, Lane
+from shared.messaging.access import channel_user, department_user
 from shared.settings import KafkaSettings
+from tests.support.clusters import ProtectedKafka, protected_kafka
 from tests.support.intake_process import KEYS, intake_process
 from tests.support.kafka import read_all
 from tests.support.notifying import endpoint
 from tests.support.receivers import receiver
-from tests.support.service_process import READY_SECONDS, ServiceProcess, kafka_with_topics
+from tests.support.service_process import READY_SECONDS, ServiceProcess
 from tests.support.waiting import eventually
 
 ARRIVES_SECONDS = 30.0
@@ -30,13 +35,21 @@ Record: TypeAlias = ConsumerRecord[bytes, bytes]
 class Pipeline:
     """What runs, and how to put something in and see it come out."""
 
-    kafka: KafkaSettings
+    protected: ProtectedKafka
     intake_url: str
 
     @property
-    def broker(self) -> str:
-        """Kafka's address."""
-        return self.kafka.bootstrap_servers
+    def kafka(self) -> KafkaSettings:
+        """As whoever sees everything."""
+        return self.protected.administrator
+
+    def as_department(self, opd: str) -> KafkaSettings:
+        """With a department's own password."""
+        return self.protected.as_user(department_user(opd))
+
+    def as_channel(self, name: Channel) -> KafkaSettings:
+        """With a channel's own password."""
+        return self.protected.as_user(channel_user(name))
 
     async def report(self, **body: Any) -> str:
         """Send a citizen report; its id."""
@@ -68,27 +81,27 @@ class Pipeline:
 async def running_pipeline(directory: Path) -> AsyncIterator[Pipeline]:
     """All of it, ready; BPBD is pushed, and never acknowledges."""
     async with AsyncExitStack() as stack:
-        kafka = await stack.enter_async_context(kafka_with_topics(directory))
+        protected = await stack.enter_async_context(protected_kafka(directory))
         department = await stack.enter_async_context(receiver())
         others = [
-            *(_service(kafka, directory / f"router-{lane}", "services.router", lane) for lane in Lane),
-            _notifier(kafka, directory / "notifier", department.url),
+            *(_service(protected, directory / f"router-{lane}", "router", lane) for lane in Lane),
+            _notifier(protected, directory / "notifier", department.url),
         ]
         for one in others:
             stack.push_async_callback(one.kill_if_running)
             await one.launch()
-        intake = await stack.enter_async_context(intake_process(directory, kafka))
+        intake = await stack.enter_async_context(intake_process(directory, protected.as_user("intake")))
         await asyncio.gather(*(eventually(one.is_ready, READY_SECONDS) for one in (*others, intake)))
-        yield Pipeline(kafka, intake.url)
+        yield Pipeline(protected, intake.url)
 
 
-def _service(kafka: KafkaSettings, directory: Path, module: str, lane: Lane) -> ServiceProcess:
+def _service(protected: ProtectedKafka, directory: Path, name: str, lane: Lane) -> ServiceProcess:
     directory.mkdir()
-    return ServiceProcess([module, "--lane", lane], kafka, directory)
+    return ServiceProcess([f"services.{name}", "--lane", lane], protected.as_user(name), directory)
 
 
-def _notifier(kafka: KafkaSettings, directory: Path, url: str) -> ServiceProcess:
-    service = _service(kafka, directory, "services.notifier", Lane.EMERGENCY)
+def _notifier(protected: ProtectedKafka, directory: Path, url: str) -> ServiceProcess:
+    service = _service(protected, directory, "notifier", Lane.EMERGENCY)
     endpoints = directory / "endpoints.yaml"
     endpoints.write_text(yaml.safe_dump({"endpoints": [endpoint(url=url).model_dump(mode="json")]}))
     service.settings = {

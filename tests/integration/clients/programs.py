@@ -1,16 +1,21 @@
-"""Kafka clients that are not ours: kcat, and kafkajs on Node.js."""
+"""Kafka clients that are not ours: kcat, and kafkajs on Node.js, each with the password of whoever uses it."""
 
 import asyncio
+import functools
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import confluent_kafka
+
+from shared.settings import KafkaSettings
 from tests.support.machine import needed
 
 NODE_SOURCES = Path(__file__).parent / "node"
@@ -27,14 +32,14 @@ class Seen:
     body: bytes
 
 
-async def run_program(*command: str, given: bytes = b"") -> str:
-    """What a program prints; it must end well."""
+async def run_program(*command: str, given: bytes = b"", user: KafkaSettings | None = None) -> str:
+    """What a program prints; it must end well. ``user`` is who it connects as, told by its environment."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=_environment(),
+        env=_environment(user),
     )
     try:
         printed, complained = await asyncio.wait_for(process.communicate(given), RUN_SECONDS)
@@ -47,11 +52,11 @@ async def run_program(*command: str, given: bytes = b"") -> str:
 
 
 @asynccontextmanager
-async def running_program(*command: str, output: Path) -> AsyncIterator[None]:
+async def running_program(*command: str, output: Path, user: KafkaSettings) -> AsyncIterator[None]:
     """A program that runs for as long as the block; what it prints goes to a file."""
     with output.open("wb") as printed:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=printed, stderr=subprocess.STDOUT, env=_environment()
+            *command, stdout=printed, stderr=subprocess.STDOUT, env=_environment(user)
         )
     try:
         yield
@@ -61,19 +66,19 @@ async def running_program(*command: str, output: Path) -> AsyncIterator[None]:
         await process.wait()
 
 
-async def read_with_kcat(broker: str, topic: str, count: int) -> list[Seen]:
-    """So many records, in a consumer group that kcat joins."""
-    group = ["-X", "auto.offset.reset=earliest", "-G", f"kcat-{topic}"]
-    printed = await run_program(needed("kcat", "kcat"), "-b", broker, "-q", "-J", "-c", str(count), *group, topic)
+async def read_with_kcat(user: KafkaSettings, topic: str, count: int) -> list[Seen]:
+    """So many records, in a consumer group of the department's that kcat joins."""
+    group = ["-X", "auto.offset.reset=earliest", "-G", f"{_prefix(topic)}-kcat"]
+    printed = await run_program(*_kcat(user), "-q", "-J", "-c", str(count), *group, topic)
     return [
         Seen(one["key"], dict(zip(one["headers"][::2], one["headers"][1::2], strict=True)), one["payload"].encode())
         for one in _lines(printed)
     ]
 
 
-async def write_with_kcat(broker: str, topic: str, key: str, value: bytes) -> None:
+async def write_with_kcat(user: KafkaSettings, topic: str, key: str, value: bytes) -> None:
     """One record; kcat sends each line as one."""
-    await run_program(needed("kcat", "kcat"), "-b", broker, "-P", "-t", topic, "-k", key, given=value + b"\n")
+    await run_program(*_kcat(user), "-P", "-t", topic, "-k", key, given=value + b"\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +87,14 @@ class Kafkajs:
 
     directory: Path
 
-    async def read(self, broker: str, topic: str, count: int) -> list[Seen]:
-        """So many records, in a consumer group of its own."""
-        printed = await self._run("read.js", broker, topic, str(count))
+    async def read(self, user: KafkaSettings, topic: str, count: int) -> list[Seen]:
+        """So many records, in a consumer group of the department's."""
+        printed = await self._run(user, "read.js", topic, str(count), f"{_prefix(topic)}-kafkajs")
         return [Seen(one["key"], one["headers"], one["payload"].encode()) for one in _lines(printed)]
 
-    async def write(self, broker: str, topic: str, key: str, value: bytes) -> None:
+    async def write(self, user: KafkaSettings, topic: str, key: str, value: bytes) -> None:
         """One record."""
-        await self._run("write.js", broker, topic, key, given=value)
+        await self._run(user, "write.js", topic, key, given=value)
 
     def command(self, name: str, source: str) -> list[str]:
         """How to run a script of somebody else's."""
@@ -97,8 +102,9 @@ class Kafkajs:
         script.write_text(source, encoding="utf-8")
         return [needed("node", "nodejs"), str(script)]
 
-    async def _run(self, script: str, *arguments: str, given: bytes = b"") -> str:
-        return await run_program(needed("node", "nodejs"), str(self.directory / script), *arguments, given=given)
+    async def _run(self, user: KafkaSettings, script: str, *arguments: str, given: bytes = b"") -> str:
+        command = (needed("node", "nodejs"), str(self.directory / script), *arguments)
+        return await run_program(*command, given=given, user=user)
 
 
 def install_kafkajs(directory: Path) -> Kafkajs:
@@ -111,8 +117,48 @@ def install_kafkajs(directory: Path) -> Kafkajs:
     return Kafkajs(directory)
 
 
-def _environment() -> dict[str, str]:
-    return os.environ | {"KAFKAJS_NO_PARTITIONER_WARNING": "1"}
+def _kcat(user: KafkaSettings) -> list[str]:
+    name, password = _credentials(user)
+    options = {
+        "security.protocol": user.security_protocol,
+        "sasl.mechanisms": user.sasl_mechanism,
+        "sasl.username": name,
+        "sasl.password": password,
+    }
+    given = [part for option, value in options.items() for part in ("-X", f"{option}={value}")]
+    return [needed("kcat", "kcat"), "-b", user.bootstrap_servers, *given]
+
+
+def _environment(user: KafkaSettings | None) -> dict[str, str]:
+    """The names that the page for departments uses, and for kcat a library that Kafka 4 lets in."""
+    variables = os.environ | {"KAFKAJS_NO_PARTITIONER_WARNING": "1", "LD_LIBRARY_PATH": _library_folder()}
+    if user is None:
+        return variables
+    name, password = _credentials(user)
+    return variables | {"KAFKA_BROKERS": user.bootstrap_servers, "KAFKA_USER": name, "KAFKA_PASSWORD": password}
+
+
+@functools.cache
+def _library_folder() -> str:
+    """The librdkafka of confluent-kafka under the name by which kcat looks for it.
+
+    Debian 12's own, 2.0.2, sends a wrong nonce with SCRAM, which Kafka 4 refuses as a wrong password (mended in 2.6.1).
+    """
+    [library] = (Path(confluent_kafka.__file__).parents[1] / "confluent_kafka.libs").glob("librdkafka-*.so.1")
+    folder = tempfile.mkdtemp(prefix="laksa-librdkafka-")
+    Path(folder, "librdkafka.so.1").symlink_to(library)
+    return folder
+
+
+def _credentials(user: KafkaSettings) -> tuple[str, str]:
+    assert user.sasl_username is not None
+    assert user.sasl_password is not None
+    return user.sasl_username, user.sasl_password.get_secret_value()
+
+
+def _prefix(topic: str) -> str:
+    """What the names of a department's consumer groups begin with."""
+    return topic.split(".")[1]
 
 
 def _lines(printed: str) -> Iterable[dict[str, Any]]:

@@ -14,6 +14,7 @@ from shared.domain.lanes import Channel, Lane
 from shared.events import catalogue
 from shared.events.envelope import text_headers
 from shared.messaging import topics
+from shared.settings import KafkaSettings
 from tests.integration.clients.pipeline import Pipeline, Record, running_pipeline
 from tests.integration.clients.programs import (
     Kafkajs,
@@ -30,7 +31,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "consuming.md").read_text(encoding=
 BROKEN_CALL = b'{"call_type": "normal", "text": "rumah \xff'
 DECISION = {"ce_role", "ce_rule", "ce_table", "ce_why"}
 
-Reader = Callable[[str, str, int], Awaitable[list[Seen]]]
+Reader = Callable[[KafkaSettings, str, int], Awaitable[list[Seen]]]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ async def _read_the_same(pipeline: Pipeline, read: Reader, report_id: str, opd: 
     """A report's record on a department's topic, after a look that the other client saw it as we do."""
     topic = topics.opd(opd, lane)
     ours = await pipeline.arrived(topic, report_id)
-    records = await read(pipeline.broker, topic, len(await read_all(pipeline.kafka, topic)))
+    records = await read(pipeline.as_department(opd), topic, len(await read_all(pipeline.kafka, topic)))
     [seen] = [one for one in records if one.key == report_id]
     assert seen.headers == text_headers(ours.headers)
     assert seen.body == ours.value
@@ -124,7 +125,8 @@ async def test_a_channel_writes_with_kafkajs(pipeline: Pipeline, kafkajs: Kafkaj
     """What a channel puts on its own topic is accepted as if it had come by HTTP, and routed."""
     body = {"text": "Sampah menumpuk 🗑", "category": "ENV-SAMPAH", "reporter": {"name": "Siti"}}
 
-    await kafkajs.write(pipeline.broker, topics.channel(Channel.WHATSAPP), "wa-1", json.dumps(body).encode())
+    whatsapp = pipeline.as_channel(Channel.WHATSAPP)
+    await kafkajs.write(whatsapp, topics.channel(Channel.WHATSAPP), "wa-1", json.dumps(body).encode())
 
     record = await _accepted_from(pipeline, Channel.WHATSAPP)
     report = json.loads(record.value or b"")
@@ -147,13 +149,14 @@ async def _accepted_from(pipeline: Pipeline, channel: Channel) -> Record:
 
 
 async def test_the_javascript_example_works_as_printed(pipeline: Pipeline, kafkajs: Kafkajs, tmp_path: Path) -> None:
-    """With only address and department changed, the page's Node.js code reads a report and acknowledges it."""
+    """With only the department changed, the page's Node.js code reads a report and acknowledges it."""
     [example] = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
-    source = example.replace("127.0.0.1:9092", pipeline.broker).replace("dishub", "dpupr")
+    source = example.replace("dishub", "dpupr")
     report_id = await pipeline.report(category="INF-JALAN", text="Jalan berlubang")
     printed = tmp_path / "department.out"
 
-    async with running_program(*kafkajs.command("department.js", source), output=printed):
+    department = pipeline.as_department("DPUPR")
+    async with running_program(*kafkajs.command("department.js", source), output=printed, user=department):
         try:
             update = await pipeline.arrived(topics.UPDATES, report_id)
         except AssertionError as error:
@@ -173,10 +176,17 @@ async def test_a_department_answers_with_kcat(pipeline: Pipeline) -> None:
     at = datetime.now(UTC).isoformat()
     answer = {"report_id": report_id, "status": "acknowledged", "by": "Rina", "at": at, "seq": 1, "note": "Tim jalan"}
 
-    await write_with_kcat(pipeline.broker, topics.department("DLH"), report_id, json.dumps(answer).encode())
+    department = pipeline.as_department("DLH")
+    await write_with_kcat(department, topics.department("DLH"), report_id, json.dumps(answer).encode())
 
     change = json.loads((await pipeline.arrived(topics.UPDATES, report_id)).value or b"")
     assert (change["opd"], change["to_status"], change["note"]) == ("DLH", "acknowledged", "Tim jalan")
+
+
+async def test_a_department_sees_nothing_of_another(pipeline: Pipeline, read: Reader) -> None:
+    """With its own password, any client is refused at another's topic."""
+    with pytest.raises(AssertionError, match=r"(?i)authoriz"):
+        await read(pipeline.as_department("DISHUB"), topics.opd("BPBD", Lane.EMERGENCY), 1)
 
 
 async def test_the_cloudevents_sdk_reads_every_topic(pipeline: Pipeline) -> None:

@@ -1,9 +1,11 @@
-// node read.js <broker> <topic> <count>: prints so many records from the topic's beginning, a line of JSON each.
+// node read.js <topic> <count> <group>: prints so many records from the topic's beginning, a line of JSON each.
 const { Kafka, logLevel } = require("kafkajs");
 
-const [broker, topic, count] = process.argv.slice(2);
-const kafka = new Kafka({ clientId: "reader", brokers: [broker], logLevel: logLevel.WARN });
-const consumer = kafka.consumer({ groupId: `kafkajs-${topic}-${process.pid}` });
+const [topic, count, groupId] = process.argv.slice(2);
+const { KAFKA_BROKERS, KAFKA_USER: username, KAFKA_PASSWORD: password } = process.env;
+const sasl = { mechanism: "scram-sha-512", username, password };
+const kafka = new Kafka({ clientId: "reader", brokers: KAFKA_BROKERS.split(","), sasl, logLevel: logLevel.WARN });
+const consumer = kafka.consumer({ groupId });
 let left = Number(count);
 
 const textOf = ([name, value]) => [name, value.toString()];

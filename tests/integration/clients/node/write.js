@@ -1,9 +1,11 @@
-// node write.js <broker> <topic> <key>: writes what it reads from standard input as one record.
+// node write.js <topic> <key>: writes what it reads from standard input as one record.
 const { readFileSync } = require("node:fs");
 const { Kafka, logLevel } = require("kafkajs");
 
-const [broker, topic, key] = process.argv.slice(2);
-const kafka = new Kafka({ clientId: "writer", brokers: [broker], logLevel: logLevel.WARN });
+const [topic, key] = process.argv.slice(2);
+const { KAFKA_BROKERS, KAFKA_USER: username, KAFKA_PASSWORD: password } = process.env;
+const sasl = { mechanism: "scram-sha-512", username, password };
+const kafka = new Kafka({ clientId: "writer", brokers: KAFKA_BROKERS.split(","), sasl, logLevel: logLevel.WARN });
 const producer = kafka.producer();
 
 (async () => {
