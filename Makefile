@@ -1,6 +1,6 @@
 # Everything a person needs here; `make` alone lists it. Wants make and a Python of 3.11 or newer, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak bench lint format clean lock jars-lock vendor env-example
+.PHONY: help setup run test test-cluster soak bench lint format clean lock jars-lock vendor env-example
 
 BIN := .venv/bin
 # Tiers from fast to slow, so that a fault shows early.
@@ -29,6 +29,9 @@ run: setup ## start everything and show the 112 table; ONCE=1 ends after the tab
 
 test: setup ## every test, on an embedded Apache Kafka
 	@exec $(BIN)/python -m pytest $(wildcard $(addprefix tests/,$(TIERS))) $(ARGS)
+
+test-cluster: setup ## integration and faults on three nodes of Kafka with passwords, in some 15 minutes; not part of `make test`
+	@LAKSA_TEST_KAFKA_NODES=3 exec $(BIN)/python -m pytest tests/integration tests/faults $(ARGS)
 
 soak: setup ## memory over 200,000 reports, in some 10 minutes; not part of `make test`
 	@exec $(BIN)/python -m pytest tests/soak -s $(ARGS)
