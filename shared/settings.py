@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SaslMechanism = Literal["SCRAM-SHA-512", "PLAIN"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
 
@@ -16,8 +17,11 @@ class KafkaSettings(BaseSettings):
 
     bootstrap_servers: str = Field(description="Comma-separated host:port of the brokers")
     security_protocol: SecurityProtocol = Field(default="PLAINTEXT", description="How the connection is protected")
-    sasl_username: str | None = Field(default=None, description="SCRAM-SHA-512 user name")
-    sasl_password: SecretStr | None = Field(default=None, description="SCRAM-SHA-512 password")
+    sasl_mechanism: SaslMechanism = Field(
+        default="SCRAM-SHA-512", description="How a SASL user proves who it is; PLAIN only for `laksa topics`"
+    )
+    sasl_username: str | None = Field(default=None, description="SASL user name")
+    sasl_password: SecretStr | None = Field(default=None, description="SASL password")
     ssl_ca_file: str | None = Field(default=None, description="PEM file of the authority that signed the brokers")
     replication_factor: int = Field(default=1, ge=1, description="Copies of each partition that topics must have")
     min_insync_replicas: int = Field(default=1, ge=1, description="Copies that must have a record before it counts")

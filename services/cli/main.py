@@ -5,6 +5,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -26,6 +27,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+topics_app = typer.Typer(
+    help="Bring a Kafka's topics, users and rules of access in order (LAKSA_KAFKA_*, as its administrator).",
+    no_args_is_help=True,
+)
+app.add_typer(topics_app, name="topics")
+Partitions = Annotated[
+    int | None, typer.Option(min=1, help="Partitions of the topics that all reports share; default: 12")
+]
 
 
 @app.command("run")
@@ -122,6 +132,30 @@ def seed_command() -> None:
 
     console = Console(highlight=False)
     raise typer.Exit(_outcome(seed(console), console))
+
+
+@topics_app.command("apply")
+def topics_apply_command(
+    users: Annotated[Path | None, typer.Option(help="YAML file of passwords, users: {name: password}")] = None,
+    partitions: Partitions = None,
+) -> None:
+    """Make what is missing; nothing is ever taken away. Run it again as often as you like.
+
+    Ends with 1 where something is left that is not changed from here, and says what to do about it.
+    """
+    from services.cli.topics_command import apply
+
+    console = Console(highlight=False)
+    raise typer.Exit(_outcome(apply(None, console, users_file=users, wide=partitions), console))
+
+
+@topics_app.command("check")
+def topics_check_command(partitions: Partitions = None) -> None:
+    """Change nothing; end with 1 and a line for each topic, user or rule that is not as it should be."""
+    from services.cli.topics_command import check
+
+    console = Console(highlight=False)
+    raise typer.Exit(_outcome(check(None, console, wide=partitions), console))
 
 
 def _layout() -> Any:

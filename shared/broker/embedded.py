@@ -1,4 +1,4 @@
-"""Apache Kafka itself as a child process: one node, no Docker, no root, data below a folder of ours."""
+"""Apache Kafka itself as a child process: no Docker, no root, data below a folder of ours."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from shared.broker.config import java_options
 from shared.broker.data_lock import DataLock
 from shared.broker.errors import BrokerError, BrokerNotReadyError
 from shared.broker.ports import HOST
-from shared.broker.preparation import Folders, Prepared, make_ready
+from shared.broker.preparation import Folders, Membership, Prepared, make_ready
 from shared.broker.readiness import POLL_S, wait_until_answers
 from shared.settings import KafkaSettings
 
@@ -29,7 +29,7 @@ HEAP_MIB = 256
 
 
 class EmbeddedKafka:
-    """One Kafka below ``var``: settings and data in ``var/kafka``, its log in ``var/log/kafka.log``.
+    """One node below ``var``: settings and data in ``var/kafka``, its log in ``var/log/kafka.log``.
 
     ``prepare()`` may take long and block (it fetches and formats); ``start()``, ``wait_ready()`` and ``stop()`` run it
     as a child of this process. Whoever keeps its own children uses ``command()``, ``environment()`` and
@@ -41,6 +41,7 @@ class EmbeddedKafka:
         port: The wanted port on the loopback address; another free one is taken where it is in use, or for None.
         heap_mib: The JVM's largest heap, in MiB.
         variables: The environment that names the cache, Java and a mirror.
+        membership: Which node of a cluster it is (`shared.broker.cluster`); none where it is alone and open to all.
     """
 
     def __init__(
@@ -50,8 +51,11 @@ class EmbeddedKafka:
         port: int | None = None,
         heap_mib: int = HEAP_MIB,
         variables: Mapping[str, str] = os.environ,
+        membership: Membership | None = None,
     ) -> None:
-        self.folders = Folders(home=var.absolute() / "kafka", logs=var.absolute() / "log")
+        name = membership.name if membership is not None else "kafka"
+        self.folders = Folders(home=var.absolute() / name, logs=var.absolute() / "log")
+        self._membership = membership
         self._wanted_port = port
         self._heap_mib = heap_mib
         self._variables = variables
@@ -75,7 +79,9 @@ class EmbeddedKafka:
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def connection(self) -> KafkaSettings:
-        """What clients need to reach it; known once prepared."""
+        """What clients need to reach it; known once prepared. A cluster's node is reached through its cluster."""
+        if self._membership is not None:
+            raise BrokerError("Ask the cluster how to reach it: a node alone does not know who you are")
         return KafkaSettings(
             bootstrap_servers=self.bootstrap_servers,
             security_protocol="PLAINTEXT",
@@ -106,6 +112,7 @@ class EmbeddedKafka:
             self._prepared = make_ready(
                 self.folders,
                 port=self._wanted_port,
+                membership=self._membership,
                 variables=self._variables,
                 report=report,
                 lock_file=self._lock.descriptor,
@@ -165,14 +172,27 @@ class EmbeddedKafka:
             if time.monotonic() > give_up:
                 raise BrokerNotReadyError(self._last_words(f"Kafka did not answer in {deadline.total_seconds():.0f} s"))
 
-        await wait_until_answers(HOST, self.port, still_worth_it=still_worth_it)
+        if self._membership is None:
+            await wait_until_answers(HOST, self.port, still_worth_it=still_worth_it)
+        else:
+            port, credentials = self._membership.member.nodes_port, self._membership.cluster.admin_credentials()
+            await wait_until_answers(HOST, port, still_worth_it=still_worth_it, credentials=credentials)
+
+    def kill(self) -> None:
+        """SIGKILL to the child, as a crash would end it; the data stay locked for its next start."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(STOP_DEADLINE.total_seconds())
+
+    async def end(self, deadline: timedelta = STOP_DEADLINE) -> None:
+        """End the child in order, by force after the deadline; the data stay locked for its next start."""
+        if self._process is not None and not await _ends(self._process, signal.SIGTERM, deadline):
+            await _ends(self._process, signal.SIGKILL, deadline)
+        self._process = None
 
     async def stop(self, deadline: timedelta = STOP_DEADLINE) -> None:
         """End the child, by force after the deadline, and unlock the data. Does nothing where nothing runs."""
-        process = self._process
-        if process is not None and not await _ends(process, signal.SIGTERM, deadline):
-            await _ends(process, signal.SIGKILL, deadline)
-        self._process = None
+        await self.end(deadline)
         self._lock.release()
 
     async def __aenter__(self) -> Self:

@@ -5,12 +5,19 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.broker.cache import JarCache, Report, cache_folder
-from shared.broker.config import format_properties, java_options, server_properties
+from shared.broker.config import (
+    Cluster,
+    Member,
+    format_properties,
+    java_options,
+    member_properties,
+    server_properties,
+)
 from shared.broker.errors import BrokerError
 from shared.broker.jars import read_lock
 from shared.broker.java import Java, find_java
@@ -34,6 +41,19 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """Which node of which cluster a Kafka is."""
+
+    cluster: Cluster
+    member: Member
+
+    @property
+    def name(self) -> str:
+        """Of its folder and its logs."""
+        return f"kafka-{self.member.id}"
+
+
+@dataclass(frozen=True, slots=True)
 class Folders:
     """Where one Kafka keeps what."""
 
@@ -48,18 +68,26 @@ class Folders:
     @property
     def log_file(self) -> Path:
         """Kafka's log, rotated."""
-        return self.logs / "kafka.log"
+        return self.logs / f"{self.home.name}.log"
 
     @property
     def console_file(self) -> Path:
         """What the JVM itself says."""
-        return self.logs / "kafka.out"
+        return self.logs / f"{self.home.name}.out"
 
 
 def make_ready(
-    folders: Folders, *, port: int | None, variables: Mapping[str, str], report: Report, lock_file: int
+    folders: Folders,
+    *,
+    port: int | None,
+    membership: Membership | None,
+    variables: Mapping[str, str],
+    report: Report,
+    lock_file: int,
 ) -> Prepared:
     """Fetch, choose, write and format, in this order; what is there already is kept.
+
+    A member of a cluster has the ports that the others were told of; a single node takes ``port`` or a free one.
 
     Raises:
         BrokerError: one of them is not possible; the message says what to do.
@@ -68,7 +96,7 @@ def make_ready(
     locked = read_lock()
     repository = MavenRepository(variables.get("LAKSA_MAVEN_REPOSITORY") or None)
     jars = JarCache(cache_folder(variables), repository).provide(locked, report)
-    chosen = choose_port(port)
+    chosen, settings = _choose_settings(folders, port, membership)
     folders.logs.mkdir(parents=True, exist_ok=True)
     prepared = Prepared(
         version=next(jar.version for jar in locked if jar.artifact == SERVER_JAR),
@@ -77,22 +105,39 @@ def make_ready(
         port=chosen,
         config=folders.home / "server.properties",
     )
-    controller_port = choose_port(chosen + 1, but=chosen)
-    settings = server_properties(port=chosen, controller_port=controller_port, log_dir=folders.data)
-    prepared.config.write_text(format_properties(settings), encoding="ascii")
+    _write_settings(prepared.config, settings)
     if not folders.data.exists():
-        _format(folders, prepared, settings, lock_file)
+        new = ["--standalone", "-t", new_cluster_id()] if membership is None else ["-t", membership.cluster.id]
+        _format(folders, prepared, settings, new, lock_file)
     return prepared
 
 
-def _format(folders: Folders, prepared: Prepared, settings: Mapping[str, str], lock_file: int) -> None:
+def _choose_settings(folders: Folders, port: int | None, membership: Membership | None) -> tuple[int, dict[str, str]]:
+    if membership is not None:
+        member = membership.member
+        return member.port, member_properties(membership.cluster, member, log_dir=folders.data)
+    chosen = choose_port(port)
+    controller_port = choose_port(chosen + 1, but=chosen)
+    return chosen, server_properties(port=chosen, controller_port=controller_port, log_dir=folders.data)
+
+
+def _write_settings(file: Path, settings: Mapping[str, str]) -> None:
+    """Only the owner may read them: a cluster's hold passwords."""
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(format_properties(settings), encoding="ascii")
+
+
+def _format(
+    folders: Folders, prepared: Prepared, settings: Mapping[str, str], new: Sequence[str], lock_file: int
+) -> None:
     """Format beside the real place and move it there, so that a half-formatted folder is never started on."""
     unfinished = folders.home / "data.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     config = folders.home / "format.properties"
-    config.write_text(format_properties({**settings, "log.dirs": str(unfinished)}), encoding="ascii")
+    _write_settings(config, {**settings, "log.dirs": str(unfinished)})
     options = java_options(heap_mib=FORMAT_HEAP_MIB, log_file=folders.log_file)
-    storage_tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", _new_cluster_id(), "-c", str(config)]
+    storage_tool = ["kafka.tools.StorageTool", "format", *new, "-c", str(config)]
     done = subprocess.run(  # noqa: S603  # our own command line
         [prepared.java.executable, *options, *storage_tool],
         env={**os.environ, "CLASSPATH": prepared.classpath},
@@ -108,6 +153,6 @@ def _format(folders: Folders, prepared: Prepared, settings: Mapping[str, str], l
     config.unlink()
 
 
-def _new_cluster_id() -> str:
+def new_cluster_id() -> str:
     """Kafka's form of a UUID: 22 characters of URL-safe base64; the first byte keeps it from starting with a dash."""
     return base64.urlsafe_b64encode(b"L" + secrets.token_bytes(15)).decode().rstrip("=")

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
@@ -11,12 +11,17 @@ POLL_S = 0.05
 ASK_TIMEOUT_MS = 2_000
 
 
-async def wait_until_answers(host: str, port: int, *, still_worth_it: Callable[[], None]) -> None:
-    """Return once the broker answers; ``still_worth_it`` is called before each try and raises to give up."""
+async def wait_until_answers(
+    host: str, port: int, *, still_worth_it: Callable[[], None], credentials: Mapping[str, str] | None = None
+) -> None:
+    """Return once the broker answers; ``still_worth_it`` is called before each try and raises to give up.
+
+    ``credentials`` are aiokafka's own options, for a broker that lets in only whom it knows.
+    """
     while True:
         still_worth_it()
         # aiokafka logs an error for each refused connection, so it is asked only when somebody listens.
-        if await _listens(host, port) and await _answers(f"{host}:{port}"):
+        if await _listens(host, port) and await _answers(f"{host}:{port}", credentials or {}):
             return
         await asyncio.sleep(POLL_S)
 
@@ -32,8 +37,8 @@ async def _listens(host: str, port: int) -> bool:
     return True
 
 
-async def _answers(server: str) -> bool:
-    client = AIOKafkaClient(bootstrap_servers=server, request_timeout_ms=ASK_TIMEOUT_MS)
+async def _answers(server: str, credentials: Mapping[str, str]) -> bool:
+    client = AIOKafkaClient(bootstrap_servers=server, request_timeout_ms=ASK_TIMEOUT_MS, **credentials)
     try:
         await client.bootstrap()
         return bool(client.cluster.brokers())

@@ -21,7 +21,7 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
         if settings.sasl_username is None or settings.sasl_password is None:
             raise ConfigurationError("Set LAKSA_KAFKA_SASL_USERNAME and LAKSA_KAFKA_SASL_PASSWORD, or use PLAINTEXT")
         options |= {
-            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_mechanism": settings.sasl_mechanism,
             "sasl_plain_username": settings.sasl_username,
             "sasl_plain_password": settings.sasl_password.get_secret_value(),
         }

@@ -8,7 +8,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 from faststream.message import StreamMessage
-from faststream.security import BaseSecurity, SASLScram512
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram512
 
 from shared.messaging.connection import connection_options
 from shared.messaging.received import Record
@@ -66,7 +66,8 @@ def _security(settings: KafkaSettings) -> BaseSecurity | None:
     options = connection_options(settings)
     uses_tls = settings.security_protocol.endswith("SSL")
     if "sasl_mechanism" in options:
-        return SASLScram512(
+        mechanism = SASLPlaintext if settings.sasl_mechanism == "PLAIN" else SASLScram512
+        return mechanism(
             username=options["sasl_plain_username"],
             password=options["sasl_plain_password"],
             use_ssl=uses_tls,

@@ -1,19 +1,22 @@
 """Creating topics on purpose: partitions, copies and retention are ours to say; auto-creation is off everywhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from shared.errors import BrokerUnavailable
 from shared.messaging.connection import connection_options
 from shared.settings import KafkaSettings
 
 TIMEOUT_MS = 30_000
+RETENTION = "retention.ms"
+MIN_INSYNC = "min.insync.replicas"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,25 @@ class TopicSpec:
     replication: int = 1
     min_insync: int = 1
     compression: Literal["producer", "uncompressed"] = "producer"
+
+    def config(self) -> dict[str, str]:
+        """Its settings by Kafka's names; ``retention.ms`` -1 is for ever."""
+        retention_ms = -1 if self.retention is None else int(self.retention / timedelta(milliseconds=1))
+        return {
+            RETENTION: str(retention_ms),
+            MIN_INSYNC: str(self.min_insync),
+            "compression.type": self.compression,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTopic:
+    """One topic as it is: copies are those of its partition with the fewest; ``config`` holds all of its settings."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
 
 
 async def create_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> list[str]:
@@ -70,15 +92,45 @@ async def partitions_of(client: AIOKafkaAdminClient, names: Iterable[str]) -> li
     return found
 
 
+async def find_topics(client: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, FoundTopic]:
+    """Those of the named topics that are there and that this client may see, with their settings.
+
+    Raises:
+        KafkaError: Kafka does not answer, or does not let this client look.
+    """
+    told = {topic["topic"]: topic for topic in await client.describe_topics(list(names))}
+    there = {name: one["partitions"] for name, one in told.items() if not _is_missing(one["error_code"])}
+    config = await describe_config(client, ConfigResourceType.TOPIC, list(there))
+    return {
+        name: FoundTopic(name, len(places), min((len(one["replicas"]) for one in places), default=0), config[name])
+        for name, places in there.items()
+    }
+
+
+async def describe_config(
+    client: AIOKafkaAdminClient, kind: ConfigResourceType, names: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """All settings of topics, or of nodes by their number, by name.
+
+    Raises:
+        KafkaError: Kafka does not answer, or does not let this client look.
+    """
+    if not names:
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    for answer in await client.describe_configs([ConfigResource(kind, name) for name in names]):
+        for code, _, _, name, entries in (tuple(resource)[:5] for resource in answer.resources):
+            if code:
+                raise for_code(code)
+            found[name] = {entry[0]: entry[1] for entry in entries}
+    return found
+
+
+def _is_missing(code: int) -> bool:
+    if code and for_code(code) is not UnknownTopicOrPartitionError:
+        raise for_code(code)
+    return bool(code)
+
+
 def _new_topic(spec: TopicSpec) -> NewTopic:
-    retention_ms = -1 if spec.retention is None else int(spec.retention / timedelta(milliseconds=1))
-    return NewTopic(
-        spec.name,
-        spec.partitions,
-        spec.replication,
-        topic_configs={
-            "retention.ms": str(retention_ms),
-            "min.insync.replicas": str(spec.min_insync),
-            "compression.type": spec.compression,
-        },
-    )
+    return NewTopic(spec.name, spec.partitions, spec.replication, topic_configs=spec.config())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from itertools import product
 
 from shared.domain.lanes import Channel, Lane
 from shared.messaging.topic_admin import TopicSpec
@@ -50,8 +51,22 @@ def dead_letters(service: str, lane: str | None = None) -> str:
     return f"{service}.{lane}.dlq.v1" if lane else f"{service}.dlq.v1"
 
 
-def all_topics(opds: Iterable[str], *, replication: int = 1, min_insync: int = 1) -> tuple[TopicSpec, ...]:
-    """The specifications of all topics, for these OPD codes."""
+def named_by(address: str, opds: Iterable[str]) -> list[str]:
+    """The topics that an address stands for: ``{opd}``, ``{lane}`` and ``{channel}`` in it take all their values."""
+    known: dict[str, list[str]] = {
+        "opd": [code.lower() for code in opds],
+        "lane": list(Lane),
+        "channel": list(Channel),
+    }
+    used = [name for name in known if f"{{{name}}}" in address]
+    chosen = product(*[known[name] for name in used])
+    return [address.format(**dict(zip(used, values, strict=True))) for values in chosen]
+
+
+def all_topics(
+    opds: Iterable[str], *, replication: int = 1, min_insync: int = 1, wide: int = WIDE
+) -> tuple[TopicSpec, ...]:
+    """The specifications of all topics, for these OPD codes; ``wide`` is how many consumers of one group can share."""
 
     def specify(name: str, partitions: int, retention: timedelta | None) -> TopicSpec:
         return TopicSpec(
@@ -65,16 +80,16 @@ def all_topics(opds: Iterable[str], *, replication: int = 1, min_insync: int = 1
             compression="uncompressed" if name.startswith("opd.") else "producer",
         )
 
-    return tuple(specify(*row) for row in _rows(tuple(opds)))
+    return tuple(specify(*row) for row in _rows(tuple(opds), wide))
 
 
-def _rows(opds: tuple[str, ...]) -> Iterator[tuple[str, int, timedelta | None]]:
-    yield LIFECYCLE, WIDE, None
-    yield UPDATES, WIDE, PERSONAL_DATA_RETENTION
+def _rows(opds: tuple[str, ...], wide: int) -> Iterator[tuple[str, int, timedelta | None]]:
+    yield LIFECYCLE, wide, None
+    yield UPDATES, wide, PERSONAL_DATA_RETENTION
     for name in Channel:
         yield channel(name), NARROW, PERSONAL_DATA_RETENTION
     for lane in Lane:
-        yield reports(lane), WIDE, PERSONAL_DATA_RETENTION
+        yield reports(lane), wide, PERSONAL_DATA_RETENTION
         for service in ("router", "notifier"):
             yield dead_letters(service, lane), NARROW, DEAD_LETTER_RETENTION
         for code in opds:
