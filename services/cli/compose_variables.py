@@ -14,7 +14,8 @@ IMAGE_UID = 10_001  # what the image uses where its builder is root: a container
 
 # Kafka's principals with a password in `.env`, and the variable that holds it. `node` and `admin` speak PLAIN, the
 # others are users of the cluster and stand in kafka-users.yaml too.
-NODE_USERS = {"node": "KAFKA_NODE_PASSWORD", "admin": "KAFKA_ADMIN_PASSWORD"}
+ADMIN_USER = "admin"  # as in shared.broker.config, which an image has no packages to load
+NODE_USERS = {"node": "KAFKA_NODE_PASSWORD", ADMIN_USER: "KAFKA_ADMIN_PASSWORD"}
 SERVICE_USERS = {
     "intake": "KAFKA_INTAKE_PASSWORD",
     "router": "KAFKA_ROUTER_PASSWORD",
@@ -32,7 +33,7 @@ DATABASE_ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable. ``make`` says how the generator makes a value; without it the default stands in the compose file."""
+    """One variable. ``make`` makes a value for `.env`; without it the default stands in the compose file."""
 
     name: str
     meaning: str
@@ -76,11 +77,15 @@ def variables() -> tuple[Variable, ...]:
             Variable(name, f"Password of PostgreSQL's role {role}", make=new_password)
             for role, name in DATABASE_ROLES.items()
         ),
-        Variable("GRAFANA_ADMIN_PASSWORD", "Password of Grafana's user admin, from its first start on", make=new_password),
+        Variable(
+            "GRAFANA_ADMIN_PASSWORD", "Password of Grafana's user admin, from its first start on", make=new_password
+        ),
         Variable("CONTAINER_UID", "User that our containers run as: the owner of deploy/secrets", make=container_uid),
         Variable("CONTAINER_GID", "Group that our containers run as", make=container_gid),
         Variable("IMAGE_TAG", "Tag of the image that `make up` builds", default="dev"),
-        Variable("PUBLISH_ADDRESS", "Address that board, intake, Grafana and mail are published on", default="127.0.0.1"),
+        Variable(
+            "PUBLISH_ADDRESS", "Address that board, intake, Grafana and mail are published on", default="127.0.0.1"
+        ),
         Variable("BOARD_PORT", "Published port of the board and of stats", default="8105"),
         Variable("INTAKE_PORT", "Published port of intake", default="8100"),
         Variable("GRAFANA_PORT", "Published port of Grafana", default="3000"),

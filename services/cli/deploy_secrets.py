@@ -117,7 +117,7 @@ def _complete_environment(path: Path) -> bool:
 
 
 def _users_file(passwords: Mapping[str, str]) -> str:
-    """The users of the cluster: the services with their passwords of `.env`, each channel and department with its own."""
+    """The users of the cluster: services with their passwords of `.env`, channels and departments with their own."""
     users = {user: passwords[name] for user, name in SERVICE_USERS.items()}
     users |= {f"channel-{name}": new_password() for name in Channel}
     users |= {f"opd-{code.lower()}": new_password() for code in default_taxonomy().opds}

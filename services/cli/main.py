@@ -107,7 +107,7 @@ def tail_command(
 
 @app.command("secrets")
 def secrets_command() -> None:
-    """Make what docker-compose.yml needs and is not there yet: .env, and keys, users and a certificate in deploy/secrets.
+    """Make what docker-compose.yml needs and is not there yet: .env, and keys and users in deploy/secrets.
 
     Nothing that is there is written again.
     """

@@ -6,7 +6,6 @@ What only an engine could show (images, networks, limits) is checked in tests/co
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx2

@@ -61,7 +61,7 @@ class Service:
     @property
     def is_job(self) -> bool:
         """Whether it is to end by itself."""
-        return self.content["restart"] == "no"
+        return bool(self.content["restart"] == "no")
 
     @property
     def module(self) -> str:

@@ -129,7 +129,11 @@ class Machine:
         for (name, port), free in self.ports.items():
             text = re.sub(rf"(?<![\w.-]){re.escape(name)}:{port}(?!\d)", f"{HOST}:{free}", text)
             if name == service.name:
-                text = re.sub(rf"(?<![\d.])(?:0\.0\.0\.0|127\.0\.0\.1)(?P<between>[:/]){port}(?!\d)", rf"{HOST}\g<between>{free}", text)
+                text = re.sub(
+                    rf"(?<![\d.])(?:0\.0\.0\.0|127\.0\.0\.1)(?P<between>[:/]){port}(?!\d)",
+                    rf"{HOST}\g<between>{free}",
+                    text,
+                )
         for target, path in self._paths(service).items():
             text = re.sub(rf"(?<![\w/]){re.escape(target)}(?=[/\s,;]|$)", str(path), text)
         return text

@@ -54,7 +54,9 @@ def environment() -> dict[str, str]:
 
 def copied() -> list[tuple[str, str]]:
     """What the last stage takes out of this folder: source and target, from the work folder."""
-    return [(source, target) for text in last_stage("COPY") if "--from" not in text for source, target in [text.split()]]
+    return [
+        (source, target) for text in last_stage("COPY") if "--from" not in text for source, target in [text.split()]
+    ]
 
 
 def make_work_folder(target: Path) -> Path:

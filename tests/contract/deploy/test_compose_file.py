@@ -10,8 +10,17 @@ import pytest
 import yaml
 
 from services.cli.compose_variables import DATABASE_ROLES, NODE_USERS, SERVICE_USERS, variables
-from shared.broker.config import PROMISES
-from tests.support.compose import FILE, PROJECT, ComposeFile, Service, UnsetVariable, listens_on, read_compose, variables_used
+from shared.broker import config
+from tests.support.compose import (
+    FILE,
+    PROJECT,
+    ComposeFile,
+    Service,
+    UnsetVariable,
+    listens_on,
+    read_compose,
+    variables_used,
+)
 
 PUBLISHED = {"intake", "stats", "grafana", "mailpit"}
 VERSION = re.compile(r":v?\d+\.\d+(\.\d+)?[\w.-]*$")
@@ -41,7 +50,9 @@ def test_what_has_a_default_has_the_listed_one() -> None:
             assert set(used[one.name]) == {("-", one.default)}, one.name
 
 
-@pytest.mark.parametrize("name", [one.name for one in variables() if one.make and not one.name.startswith("CONTAINER_")])
+@pytest.mark.parametrize(
+    "name", [one.name for one in variables() if one.make and not one.name.startswith("CONTAINER_")]
+)
 def test_a_missing_secret_stops_it(made_up: dict[str, str], name: str) -> None:
     """Nothing starts with an empty password: compose ends and says what to run."""
     with pytest.raises(UnsetVariable, match=f"{name}: run make up"):
@@ -63,7 +74,9 @@ def test_each_principal_and_role_has_a_password_of_its_own(compose: ComposeFile)
     """No service logs in as another, to Kafka or to PostgreSQL."""
     principals: dict[str, set[str]] = {}
     for service in compose.services.values():
-        if user := service.environment.get("LAKSA_KAFKA_SASL_USERNAME") or service.environment.get("KAFKA_SASL_USERNAME"):
+        if user := service.environment.get("LAKSA_KAFKA_SASL_USERNAME") or service.environment.get(
+            "KAFKA_SASL_USERNAME"
+        ):
             principals.setdefault(user, set()).add(service.name.partition("-")[0] if service.is_ours else service.name)
     assert principals == {"admin": {"topics"}, **{user: {user} for user in SERVICE_USERS}}
     urls = {service.environment.get("LAKSA_DATABASE_URL", "") for service in compose.services.values()} - {""}
@@ -72,6 +85,7 @@ def test_each_principal_and_role_has_a_password_of_its_own(compose: ComposeFile)
         assert role == database
         assert role in DATABASE_ROLES
     assert len(urls) == len(DATABASE_ROLES) - 1
+    assert set(NODE_USERS) == {config.NODE_USER, config.ADMIN_USER}
     assert len(set(NODE_USERS.values()) | set(SERVICE_USERS.values()) | set(DATABASE_ROLES.values())) == 11
 
 
@@ -116,7 +130,9 @@ def test_no_container_of_ours_is_root(compose: ComposeFile, made_up: dict[str, s
 
 def test_only_what_people_look_at_is_published(compose: ComposeFile) -> None:
     """Board, intake, Grafana and mail; each on this machine alone unless somebody says otherwise."""
-    published = {name: service.content["ports"] for name, service in compose.services.items() if "ports" in service.content}
+    published = {
+        name: service.content["ports"] for name, service in compose.services.items() if "ports" in service.content
+    }
     assert set(published) == PUBLISHED
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
@@ -175,15 +191,14 @@ def test_the_nodes_differ_in_nothing_but_their_name(compose: ComposeFile) -> Non
 def test_kafka_keeps_its_promises(compose: ComposeFile) -> None:
     """Three copies of everything, two of them before a record counts, no topic by accident, nobody without a name."""
     settings = {key.removeprefix("KAFKA_").replace("_", ".").lower(): value for key, value in kafka_of(compose).items()}
-    assert {name: settings[name] for name in PROMISES} == PROMISES
+    for same in (config.PROMISES, config.ACCESS_RULES, config.QUICK_RETURN, config.QUICK_FAILOVER):
+        assert {name: settings[name] for name in same} == same
     copies = {key: value for key, value in settings.items() if key.endswith("replication.factor")}
     assert set(copies.values()) == {"3"}
     assert len(copies) == 4
     least = {key: value for key, value in settings.items() if key.endswith(("min.isr", "min.insync.replicas"))}
     assert set(least.values()) == {"2"}
     assert len(least) == 3
-    assert settings["allow.everyone.if.no.acl.found"] == "false"
-    assert settings["super.users"] == "User:node;User:admin"
     assert set(settings["listener.security.protocol.map"].replace(":SASL_PLAINTEXT", "").split(",")) == {
         "CLIENTS",
         "CONTROLLER",
