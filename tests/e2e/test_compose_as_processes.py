@@ -5,8 +5,11 @@ What only an engine could show (images, networks, limits) is checked in tests/co
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
@@ -21,16 +24,28 @@ from services.cli.published_table import differences
 from shared.domain.lanes import Lane
 from shared.domain.published import CALLS_112_TANGERANG_2024
 from shared.messaging import topics
-from tests.support.compose import Service, read_compose
+from tests.support.compose import FILE, Service, read_compose
 from tests.support.compose_processes import Machine
 from tests.support.machine import needed
+from tests.support.mail_sink import mail_sink
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(240)
 
 NODES = ("kafka-1", "kafka-2", "kafka-3")
 # images of others, for which there is no program here
-NOT_HERE = frozenset({"lag-exporter", "prometheus", "alertmanager", "grafana", "mailpit"})
+NOT_HERE = frozenset({"lag-exporter", "grafana", "mailpit"})
+WATCHERS = ("prometheus", "alertmanager")
+# Panels that show nothing while nothing is wrong.
+QUIET_WHEN_WELL = frozenset(
+    {
+        "Requests without a valid key",
+        "Refused for good, last hour",
+        "Consumers stopped",
+        "Tries after the first",
+        "Answers of departments",
+    }
+)
 ANSWER_SECONDS = 30.0
 
 
@@ -46,11 +61,21 @@ async def machine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mac
     made = Machine(compose, folder / "machine", deployment)
     try:
         await asyncio.gather(*(made.start(compose.services[name]) for name in (*NODES, "postgres")))
-        rest = set(compose.services) - {*NODES, "postgres"} - NOT_HERE
+        rest = set(compose.services) - {*NODES, "postgres", *WATCHERS} - NOT_HERE
         await start_in_order(made, [one for one in compose.in_order(sorted(compose.services)) if one.name in rest])
         yield made
     finally:
         await made.stop()
+
+
+@pytest.fixture(scope="module")
+async def watched(machine: Machine) -> Machine:
+    """The same with Debian's Prometheus and Alertmanager, started as the file says."""
+    needed("prometheus", "prometheus")
+    needed("prometheus-alertmanager", "prometheus-alertmanager")
+    for name in WATCHERS:
+        await machine.start(machine.compose.services[name])
+    return machine
 
 
 async def test_the_table_is_the_published_one(machine: Machine) -> None:
@@ -64,6 +89,8 @@ async def test_every_service_is_healthy(machine: Machine) -> None:
     """Each healthcheck of the file, run as it stands there, says so."""
     for name, process in machine.running.items():
         service = machine.compose.services[name]
+        if name in WATCHERS:  # their images' way to ask is not on every machine
+            continue
         if service.is_job:
             assert process.returncode == 0, machine.last_words(name)
         else:
@@ -97,6 +124,39 @@ async def test_a_department_reads_its_own_topic_and_no_other(machine: Machine) -
     assert await first_record(machine, topics.opd("BPBD", Lane.EMERGENCY), **login)
     with pytest.raises(TopicAuthorizationFailedError):
         await first_record(machine, topics.opd("DISHUB", Lane.ROUTINE), **login)
+
+
+async def test_prometheus_sees_every_service(watched: Machine) -> None:
+    """Every target of its file but the lag exporter, which is not here, answers; and it knows whom to tell."""
+
+    async def all_are_up() -> bool:
+        targets = (await ask(watched, "prometheus", 9090, "/api/v1/targets"))["data"]["activeTargets"]
+        return {one["labels"]["job"] for one in targets if one["health"] != "up"} == {"lag-exporter"}
+
+    await eventually(all_are_up, ANSWER_SECONDS)
+    managers = (await ask(watched, "prometheus", 9090, "/api/v1/alertmanagers"))["data"]["activeAlertmanagers"]
+    assert [one["url"] for one in managers] == [f"http://{watched.address('alertmanager', 9093)}/api/v2/alerts"]
+
+
+async def test_the_dashboards_are_filled(watched: Machine) -> None:
+    """Each query of each panel is answered with something, where it asks the services."""
+    for file in sorted((FILE.parent / "deploy" / "grafana" / "dashboards").glob("*.json")):
+        for panel in json.loads(file.read_text(encoding="utf-8"))["panels"]:
+            asked = [target["expr"].replace("$__rate_interval", "1m") for target in panel.get("targets", ())]
+            ours = [query for query in asked if "kminion" not in query]
+            if ours and panel["title"] not in QUIET_WHEN_WELL:
+                await eventually(partial(any_has_data, watched, ours), ANSWER_SECONDS)
+
+
+async def test_an_alert_that_pages_becomes_a_mail(watched: Machine) -> None:
+    """Told as Prometheus tells it, Alertmanager writes at once to the address that its file names."""
+    alert = {"labels": {"alertname": "LaksaReportUndecided", "lane": "emergency", "severity": "page"}}
+    async with mail_sink(watched.ports["mailpit", 1025]) as sink, httpx2.AsyncClient() as client:
+        answer = await client.post(f"http://{watched.address('alertmanager', 9093)}/api/v2/alerts", json=[alert])
+        assert answer.status_code == 200, answer.text
+        await eventually(lambda: bool(sink.mails), ANSWER_SECONDS)
+    assert sink.mails[0]["Subject"] == "[LAKSA FIRING] LaksaReportUndecided emergency"
+    assert sink.mails[0]["To"] == "piket@example.org"
 
 
 async def start_in_order(machine: Machine, services: list[Service]) -> None:
@@ -139,6 +199,15 @@ async def ask(machine: Machine, service: str, port: int, path: str) -> Any:
         answer = await client.get(f"http://{machine.address(service, port)}{path}")
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+async def any_has_data(machine: Machine, queries: Sequence[str]) -> bool:
+    """Whether Prometheus finds something for one of these."""
+    for query in queries:
+        found = await ask(machine, "prometheus", 9090, f"/api/v1/query?{urlencode({'query': query})}")
+        if found["data"]["result"]:
+            return True
+    return False
 
 
 async def metrics(machine: Machine, service: str, port: int) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,11 @@ SMALL_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData") 
 HEALTHY_SECONDS = 60.0
 JOB_SECONDS = 60.0
 STOP_SECONDS = 20.0
+# images of others whose program may be here: its name in Debian, its port, and the option that says where it listens
+PROGRAMS = {
+    "prom/prometheus": ("prometheus", 9090, "--web.listen-address={}"),
+    "prom/alertmanager": ("prometheus-alertmanager", 9093, "--web.listen-address={}"),
+}
 INIT_FOLDER = "/docker-entrypoint-initdb.d"
 CONFIG_FOLDER = "/mnt/shared/config"
 
@@ -81,12 +87,15 @@ class Machine:
             assert name in self.running, f"{service.name} waits for {name}, which was not started"
             if condition == "service_healthy":
                 await self.is_healthy(self.compose.services[name])
+        self._provide(service)
         self.environments[service.name] = self.environment_of(service)
         match str(service.content["image"]).partition(":")[0]:
             case image if image == KAFKA_IMAGE:
                 await self._start_kafka(service)
             case image if image == POSTGRES_IMAGE:
                 await self._start_postgres(service)
+            case image if image in PROGRAMS:
+                await self._start_program(service, *PROGRAMS[image])
             case _:
                 await self._start_own(service)
 
@@ -145,14 +154,34 @@ class Machine:
 
     def _paths(self, service: Service) -> dict[str, Path]:
         """Each mounted path of a container, with the folder or file that stands for it here."""
+        volumes, folders = self.folder / "volumes", self.folder / "mounts" / service.name
         paths = {
-            mount.target: self.folder / "volumes" / mount.source if mount.is_named else PROJECT / mount.source
+            mount.target: volumes / mount.source if mount.is_named else folders / Path(mount.source).name
             for mount in service.mounts
         }
         return paths | {f"{SECRETS_FOLDER}/{name}": self.secrets / name for name in service.secrets}
 
+    def _provide(self, service: Service) -> None:
+        """Put in place what a container is given: secrets, empty volumes, and this project's folders."""
+        for name in service.secrets:
+            text = (self.deployment.root / self.compose.secret_file(name)).read_text(encoding="utf-8")
+            (self.secrets / name).write_text(self.translate(service, text), encoding="utf-8")
+        for mount in service.mounts:
+            path = self._paths(service)[mount.target]
+            if mount.is_named:
+                path.mkdir(parents=True, exist_ok=True)
+                continue
+            shutil.copytree(PROJECT / mount.source, path, dirs_exist_ok=True)
+            for file in (one for one in path.rglob("*") if one.is_file()):
+                file.write_text(self.translate(service, file.read_text(encoding="utf-8")), encoding="utf-8")
+
+    async def _start_program(self, service: Service, program: str, port: int, listen: str) -> None:
+        path = shutil.which(program)
+        assert path is not None, f"{program} is not here: ask tests.support.machine.needed first"
+        command = self._here(service, [path, *service.command])
+        await self._launch(service, [*command, listen.format(self.address(service.name, port))], folder=self.folder)
+
     async def _start_own(self, service: Service) -> None:
-        self._provide_secrets(service)
         command = self._here(service, [*dockerfile.entrypoint(), *service.command])
         await self._launch(service, command, folder=self.work_folder)
         if service.is_job:
@@ -199,14 +228,6 @@ class Machine:
             jars = JarCache(cache_folder(os.environ), repository).provide(read_lock())
             self._classpath = os.pathsep.join(map(str, jars))
         return self._classpath
-
-    def _provide_secrets(self, service: Service) -> None:
-        for name in service.secrets:
-            text = (self.deployment.root / self.compose.secret_file(name)).read_text(encoding="utf-8")
-            (self.secrets / name).write_text(self.translate(service, text), encoding="utf-8")
-        for mount in service.mounts:
-            if mount.is_named:
-                self._paths(service)[mount.target].mkdir(parents=True, exist_ok=True)
 
     def _here(self, service: Service, command: Sequence[str]) -> list[str]:
         program, *arguments = [self.translate(service, part) for part in command]
