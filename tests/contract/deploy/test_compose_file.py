@@ -91,10 +91,20 @@ def test_each_principal_and_role_has_a_password_of_its_own(compose: ComposeFile)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_image_is_pinned(compose: ComposeFile, name: str) -> None:
-    """A version stands behind each; only our own image is built here."""
+    """A version stands behind each that is fetched; our own is not fetched."""
     service = compose.services[name]
-    assert service.is_ours == ("build" in service.content)
-    assert service.is_ours or VERSION.search(service.content["image"]), service.content["image"]
+    if service.is_ours:
+        assert service.content["pull_policy"] == ("build" if "build" in service.content else "never")
+    else:
+        assert VERSION.search(service.content["image"]), service.content["image"]
+
+
+def test_our_image_is_built_once(compose: ComposeFile) -> None:
+    """By the job that the services wait for, with the user that they run as; two builds of one tag would race."""
+    (builder,) = [service for service in compose.services.values() if "build" in service.content]
+    assert builder.name == "topics"
+    arguments = builder.content["build"]["args"]
+    assert f"{arguments['UID']}:{arguments['GID']}" == builder.content["user"]
 
 
 @pytest.mark.parametrize("name", NAMES)
