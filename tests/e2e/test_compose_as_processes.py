@@ -30,7 +30,7 @@ from tests.support.machine import needed
 from tests.support.mail_sink import mail_sink
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 NODES = ("kafka-1", "kafka-2", "kafka-3")
 # images of others, for which there is no program here
