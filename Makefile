@@ -1,6 +1,6 @@
 # Everything a person needs here; `make` alone lists it. Wants make and a Python of 3.11 or newer, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down ps test bench lint format clean lock jars-lock vendor env-example
+.PHONY: help setup run up down ps test soak bench lint format clean lock jars-lock vendor env-example
 
 BIN := .venv/bin
 # Tiers from fast to slow, so that a fault shows early.
@@ -56,6 +56,9 @@ ps: ## what of it runs, and how healthy it is
 test: setup ## every test, on an embedded Apache Kafka
 	@exec $(BIN)/python -m pytest $(wildcard $(addprefix tests/,$(TIERS))) $(ARGS)
 
+soak: setup ## memory over 200,000 reports, in some 10 minutes; not part of `make test`
+	@exec $(BIN)/python -m pytest tests/soak -s $(ARGS)
+
 bench: setup ## ratios against plain baselines, in some 5 minutes; writes docs/benchmarks.md
 	@exec $(BIN)/python -m benchmarks
 
@@ -83,6 +86,8 @@ lock: setup ## pin all dependencies anew, as pyproject.toml allows
 	  --constraint requirements.lock --extra deploy pyproject.toml -o requirements-image.lock
 	echo uv | $(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate \
 	  --python-version 3.11 - -o requirements-bootstrap.lock
+	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  benchmarks/contenders/requirements.in -o benchmarks/contenders/requirements.lock
 
 jars-lock: setup ## pin the jars of Apache Kafka anew; VERSION=4.4.0
 	$(BIN)/python -m shared.broker.lock --kafka $(or $(VERSION),4.4.0)

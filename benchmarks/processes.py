@@ -13,12 +13,20 @@ END_SECONDS = 20.0
 
 @asynccontextmanager
 async def running(
-    module: Sequence[str], log: Path, variables: Mapping[str, str] | None = None
+    module: Sequence[str], log: Path, variables: Mapping[str, str] | None = None, *, python: Path | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """``python -m`` something, while the block lasts; ended by SIGTERM, or SIGKILL where it is deaf to that."""
+    """``python -m`` something, while the block lasts; ended by SIGTERM, or SIGKILL where it is deaf to that.
+
+    ``python`` is another interpreter than this one.
+    """
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *module, env={**os.environ, **(variables or {})}, stdout=output, stderr=output
+            str(python or sys.executable),
+            "-m",
+            *module,
+            env={**os.environ, **(variables or {})},
+            stdout=output,
+            stderr=output,
         )
     try:
         yield process

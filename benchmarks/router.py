@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.broker import Tail, preload
+from benchmarks.contenders.environment import NotInstalled, contenders_python
 from benchmarks.figures import slope, steady_rate
 from benchmarks.processes import running
 from benchmarks.samples import routine_records
@@ -39,6 +40,7 @@ class Contender:
     name: str
     module: Sequence[str]
     longest_seconds: float = LONGEST_SECONDS
+    apart: bool = False  # runs in the contenders' own environment
 
     def command(self, kafka: KafkaSettings) -> list[str]:
         """What follows ``python -m``."""
@@ -49,30 +51,56 @@ class Contender:
 
 ROUTER = Contender("router", ("services.router", "--lane", "routine"))
 BARE = Contender("bare", ("benchmarks.contenders.bare",))
-TUNED = Contender("tuned", ("benchmarks.contenders.bare", "--tuned"))
 SAME = Contender("same", ("benchmarks.contenders.bare", "--same-records"))
 TUNED_SAME = Contender("tuned-same", ("benchmarks.contenders.bare", "--tuned", "--same-records"))
 IDIOM = Contender("idiom", ("benchmarks.contenders.idiom",), longest_seconds=5.0)
+QUIX = Contender("quix", ("benchmarks.contenders.quix",), apart=True)
+QUIX_SAME = Contender("quix-same", ("benchmarks.contenders.quix", "--same-records"), apart=True)
+BYTEWAX = Contender("bytewax", ("benchmarks.contenders.bytewax_flow",), apart=True)
+BYTEWAX_SAME = Contender("bytewax-same", ("benchmarks.contenders.bytewax_flow", "--same-records"), apart=True)
 LIBRDKAFKA = Contender("librdkafka", ("benchmarks.contenders.librdkafka",))
-CONTENDERS = (BARE, ROUTER, SAME, TUNED_SAME, TUNED, IDIOM, LIBRDKAFKA)
+LIBRDKAFKA_SAME = Contender("librdkafka-same", ("benchmarks.contenders.librdkafka", "--same-records"))
+# so that those who are compared run next to each other
+CONTENDERS = (
+    *(BARE, ROUTER, SAME, TUNED_SAME),
+    *(QUIX_SAME, BYTEWAX_SAME, LIBRDKAFKA_SAME),
+    *(QUIX, BYTEWAX, LIBRDKAFKA, IDIOM),
+)
 
 
-async def measure(kafka: KafkaSettings, directory: Path) -> Mapping[str, list[Rate]]:
+@dataclass(frozen=True, slots=True)
+class RouterFigures:
+    """The rates of each contender, round by round, and why some have none."""
+
+    rates: Mapping[str, list[Rate]]
+    left_out: str | None
+
+
+async def measure(kafka: KafkaSettings, directory: Path) -> RouterFigures:
     """Reports per second of each contender, round by round: all of them run once before any runs again."""
-    rates: dict[str, list[Rate]] = {one.name: [] for one in CONTENDERS}
+    python, left_out = None, None
+    try:
+        python = await asyncio.to_thread(contenders_python)
+    except NotInstalled as error:
+        left_out = str(error)
+    running_ones = [one for one in CONTENDERS if python or not one.apart]
+    rates: dict[str, list[Rate]] = {one.name: [] for one in running_ones}
     for _ in range(ROUNDS):
         await asyncio.to_thread(preload, kafka, routine_records(RECORDS))
-        for contender in CONTENDERS:
-            rates[contender.name].append(await _rate(contender, kafka, directory))
-    return rates
+        for contender in running_ones:
+            chosen = python if contender.apart else None
+            rates[contender.name].append(await _rate(contender, kafka, directory, chosen))
+    return RouterFigures(rates, left_out)
 
 
-async def _rate(contender: Contender, kafka: KafkaSettings, directory: Path) -> Rate:
+async def _rate(contender: Contender, kafka: KafkaSettings, directory: Path, python: Path | None) -> Rate:
     looks: list[tuple[float, int]] = []  # seconds of CPU, records written
     tail = Tail(kafka, topics.LIFECYCLE)
-    variables = {"LAKSA_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers}
+    # Bytewax keeps its place below TMPDIR
+    variables = {"LAKSA_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "TMPDIR": str(directory)}
+    log = directory / f"{contender.name}.log"
     try:
-        async with running(contender.command(kafka), directory / f"{contender.name}.log", variables) as process:
+        async with running(contender.command(kafka), log, variables, python=python) as process:
             cpu = psutil.Process(process.pid)
             give_up_at = time.monotonic() + contender.longest_seconds
             while (count := tail.count()) < RECORDS and time.monotonic() < give_up_at:

@@ -96,5 +96,9 @@ class BrokerUnavailable(TransientError):  # noqa: N818  # as above
     """Kafka did not acknowledge in time. The result is unknown, not failed."""
 
 
+class TopicMissing(BrokerUnavailable):
+    """A topic is not there yet; the message says what to run."""
+
+
 class DatabaseUnavailable(TransientError):  # noqa: N818  # as above
     """The database did not answer, or is locked or full."""

@@ -1,13 +1,15 @@
 """Settings that every service has, from ``LAKSA_*`` environment variables."""
 
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SaslMechanism = Literal["SCRAM-SHA-512", "PLAIN"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+
+COPIES_OF_A_CLUSTER = 3  # with fewer, needing two copies would stop everything when one node is away
 
 
 class KafkaSettings(BaseSettings):
@@ -25,6 +27,18 @@ class KafkaSettings(BaseSettings):
     ssl_ca_file: str | None = Field(default=None, description="PEM file of the authority that signed the brokers")
     replication_factor: int = Field(default=1, ge=1, description="Copies of each partition that topics must have")
     min_insync_replicas: int = Field(default=1, ge=1, description="Copies that must have a record before it counts")
+
+    @model_validator(mode="after")
+    def _copies_that_make_sense(self) -> Self:
+        copies, needed = self.replication_factor, self.min_insync_replicas
+        if needed > copies:
+            raise ValueError(f"LAKSA_KAFKA_MIN_INSYNC_REPLICAS={needed} of {copies} copies: no record would ever count")
+        if needed == 1 and copies >= COPIES_OF_A_CLUSTER:
+            raise ValueError(
+                f"LAKSA_KAFKA_MIN_INSYNC_REPLICAS=1 of {copies} copies: a record would count that one node alone has, "
+                f"and be lost with it. Set {copies - 1}"
+            )
+        return self
 
 
 class ServiceSettings(BaseSettings):

@@ -4,9 +4,20 @@ import hypothesis
 import pytest
 import structlog
 
+from tests.support.brokers import describe_kafka
+from tests.support.databases import chosen_postgres
+from tests.support.docker_engine import engine_answers
+
 # one slow example on a busy machine is no counterexample
 hypothesis.settings.register_profile("laksa", deadline=None)
 hypothesis.settings.load_profile("laksa")
+
+
+def pytest_report_header() -> str:
+    """One line: on which Kafka and PostgreSQL the tests of this run work, and whether containers were to be had."""
+    postgres = chosen_postgres()
+    databases = postgres.described if postgres else "no PostgreSQL"
+    return f"laksa: {describe_kafka()}; {databases}; {'a' if engine_answers() else 'no'} Docker engine answers"
 
 
 @pytest.fixture(scope="session", autouse=True)

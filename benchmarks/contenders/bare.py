@@ -11,11 +11,10 @@ import signal
 from typing import Any
 
 import uvloop
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from benchmarks.contenders.job import own_routing, plain_job, same_records
+from benchmarks.contenders.job import job_of
 from shared.domain.lanes import Lane
-from shared.events.outgoing import OutgoingRecord
 from shared.messaging import topics
 from shared.messaging.producer import partition_by_crc32
 from shared.messaging.subscribing import BATCH_RECORDS, BATCH_WAIT_MS
@@ -37,13 +36,7 @@ async def consume(options: argparse.Namespace) -> None:
     producer = AIOKafkaProducer(
         bootstrap_servers=options.servers, acks="all", enable_idempotence=True, linger_ms=LINGER_MS, **tuning
     )
-    plain, routing = plain_job(), own_routing()
-
-    async def route(record: ConsumerRecord) -> list[OutgoingRecord]:
-        if options.same_records:
-            return await same_records(routing, record)
-        return plain(record.value, list(record.headers))
-
+    job = job_of(same_records=options.same_records)
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with consumer, producer:
@@ -52,7 +45,7 @@ async def consume(options: argparse.Namespace) -> None:
             futures = [
                 await producer.send(out.topic, out.value, out.key, headers=out.headers)
                 for record in itertools.chain.from_iterable(taken.values())
-                for out in await route(record)
+                for out in job(record.value, list(record.headers))
             ]
             if futures:
                 await asyncio.gather(*futures)

@@ -3,20 +3,19 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry
 
-from services.router.handlers import report_parser
 from services.router.metrics import RouterMetrics
 from services.router.routing import Routing
 from services.router.routing_table import PACKAGED, load_routing_table
 from services.router.rules import RoutingTable, decide, inputs_of
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
-from shared.events.envelope import Headers
+from shared.events.envelope import Headers, attributes_of, text_headers
 from shared.events.models import ReportDecided, ReportSubmitted
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging import topics
+from shared.messaging.received import Received
 
 Job = Callable[[bytes, Headers], list[OutgoingRecord]]
 
@@ -58,11 +57,18 @@ def plain_job() -> Job:
     return route
 
 
-async def same_records(routing: Routing, record: ConsumerRecord) -> list[OutgoingRecord]:
-    """Byte for byte what the router writes, by its own code."""
-    return list(await routing.route_reports([report_parser(Lane.ROUTINE)(record)]))
+def same_job() -> Job:
+    """The same, and byte for byte the records that the router writes, by the router's own code."""
+    routing = Routing(routing_table(), Lane.ROUTINE, RouterMetrics(CollectorRegistry(), Lane.ROUTINE))
+    topic = topics.reports(Lane.ROUTINE)
+
+    def route(body: bytes, headers: Headers) -> list[OutgoingRecord]:
+        report = ReportSubmitted.model_validate_json(body)
+        return routing.decide_reports([Received(attributes_of(text_headers(headers)), report, body, topic)])
+
+    return route
 
 
-def own_routing() -> Routing:
-    """The router's use case, with nothing round it."""
-    return Routing(routing_table(), Lane.ROUTINE, RouterMetrics(CollectorRegistry(), Lane.ROUTINE))
+def job_of(*, same_records: bool) -> Job:
+    """One of the two."""
+    return same_job() if same_records else plain_job()

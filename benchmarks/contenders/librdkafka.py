@@ -1,4 +1,7 @@
-"""The limit: the same loop where Kafka's protocol is C; ``python -m benchmarks.contenders.librdkafka``."""
+"""The limit: the same loop where Kafka's protocol is C; ``python -m benchmarks.contenders.librdkafka``.
+
+``--same-records`` makes it write byte for byte what the router writes.
+"""
 
 import signal
 import sys
@@ -7,7 +10,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
-from benchmarks.contenders.job import plain_job
+from benchmarks.contenders.job import Job, job_of
 from shared.domain.lanes import Lane
 from shared.messaging import topics
 from shared.messaging.subscribing import BATCH_RECORDS, BATCH_WAIT_MS
@@ -16,7 +19,7 @@ LINGER_MS = 5
 FLUSH_SECONDS = 10.0
 
 
-def consume(servers: str, group: str) -> None:
+def consume(servers: str, group: str, job: Job) -> None:
     """Consume until SIGTERM."""
     consumer = Consumer(
         {
@@ -35,7 +38,6 @@ def consume(servers: str, group: str) -> None:
             "compression.type": "lz4",
         }
     )
-    job = plain_job()
     consumer.subscribe([topics.reports(Lane.ROUTINE)])
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
@@ -55,4 +57,4 @@ def consume(servers: str, group: str) -> None:
 
 
 if __name__ == "__main__":
-    consume(sys.argv[1], sys.argv[2])
+    consume(sys.argv[1], sys.argv[2], job_of(same_records="--same-records" in sys.argv))

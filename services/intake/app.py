@@ -40,6 +40,7 @@ from shared.messaging.consuming import Consumption
 from shared.messaging.dead_letters import DeadLetters
 from shared.messaging.producer import EventProducer, make_client
 from shared.messaging.relay import Relay
+from shared.messaging.safety import ClusterSafety
 from shared.messaging.subscribing import Subscription, make_broker, subscribe
 from shared.observability.health import Health
 from shared.observability.http_metrics import HttpMetrics, MeasureHttp
@@ -67,6 +68,7 @@ class Parts:
     registration: Registration
     updates: CaseUpdates
     health: Health
+    safety: ClusterSafety
     stopping: asyncio.Event
 
 
@@ -109,6 +111,7 @@ def build_parts(settings: IntakeSettings, *, now: Clock = utc_now) -> Parts:
         registration=Registration(spools, stats_url=settings.stats_url, now=now, metrics=metrics),
         updates=CaseUpdates(list(files.values()), now=now, metrics=metrics),
         health=Health(),
+        safety=ClusterSafety(settings.kafka, (*RECEIVES, *SENDS)),
         stopping=asyncio.Event(),
     )
 
@@ -233,4 +236,5 @@ def _build_producer(parts: Parts, linger: timedelta) -> EventProducer:
         partial(make_client, parts.settings.kafka, linger=linger),
         deadline=parts.settings.publish_deadline,
         metrics=parts.messaging,
+        look=parts.safety.check,
     )

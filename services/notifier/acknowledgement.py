@@ -28,6 +28,10 @@ class OtherDepartment(LaksaError):  # noqa: N818  # as above
     """The signature is good, but of a department that this delivery was not made for."""
 
 
+class OtherMediaType(LaksaError):  # noqa: N818  # as above
+    """The body is said to be something else than JSON."""
+
+
 class Acknowledgement(BaseModel):
     """What a callback may say: who took the report (else the endpoint's name stands), a remark, when help arrives."""
 
@@ -57,7 +61,7 @@ class Acknowledging:
 
         Raises:
             SignatureRefused: no endpoint's secret made the signature, or it was made for another delivery.
-            DeliveryUnknown, OtherDepartment: see there.
+            DeliveryUnknown, OtherDepartment, OtherMediaType: see there.
             ValidationError: the body is not an `Acknowledgement`.
             DatabaseUnavailable: nothing was noted.
         """
@@ -70,6 +74,8 @@ class Acknowledging:
         )
         if signer is None:
             raise OtherDepartment("This delivery is another department's")
+        if body and not _may_be_json(headers):
+            raise OtherMediaType("Send Content-Type: application/json in UTF-8, uncompressed, or leave it out")
         said = Acknowledgement.model_validate_json(body or b"{}")
         return await self._note(parcel, signer, _message_id(headers), said)
 
@@ -108,6 +114,15 @@ def _has_signed(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> 
     except SignatureRefused:
         return False
     return True
+
+
+def _may_be_json(headers: Mapping[str, str]) -> bool:
+    """Whether the headers do not deny it: many a simple client sends its signed bytes without a type."""
+    named = {name.lower(): value.strip().lower() for name, value in headers.items()}
+    media_type, _, charset = named.get("content-type", "").partition(";")
+    is_json = media_type.strip() in {"", "application/json"}
+    is_utf8 = charset.strip().replace('"', "") in {"", "charset=utf-8"}
+    return is_json and is_utf8 and named.get("content-encoding", "identity") in {"", "identity"}
 
 
 def _message_id(headers: Mapping[str, str]) -> str:

@@ -42,6 +42,7 @@ from shared.messaging.dead_letters import DeadLetters
 from shared.messaging.producer import EventProducer, make_client
 from shared.messaging.received import event_parser
 from shared.messaging.relay import Relay
+from shared.messaging.safety import ClusterSafety
 from shared.messaging.subscribing import Subscription, make_broker, subscribe
 from shared.observability.health import Health
 from shared.observability.http_metrics import HttpMetrics, MeasureHttp
@@ -161,7 +162,10 @@ def _make_producer(parts: Parts) -> EventProducer:
     settings = parts.settings
     linger = timedelta(0) if settings.lane is Lane.EMERGENCY else ROUTINE_LINGER
     return EventProducer(
-        lambda: make_client(settings.kafka, linger=linger), deadline=settings.publish_deadline, metrics=parts.messaging
+        lambda: make_client(settings.kafka, linger=linger),
+        deadline=settings.publish_deadline,
+        metrics=parts.messaging,
+        look=ClusterSafety(settings.kafka, (*RECEIVES, *SENDS)).check,
     )
 
 

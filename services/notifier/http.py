@@ -1,5 +1,6 @@
 """The notifier over HTTP: departments acknowledge, operators look."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -7,8 +8,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import ClientDisconnect
 
-from services.notifier.acknowledgement import Acknowledgement, Acknowledging, DeliveryUnknown, OtherDepartment
+from services.notifier.acknowledgement import (
+    Acknowledgement,
+    Acknowledging,
+    DeliveryUnknown,
+    OtherDepartment,
+    OtherMediaType,
+)
 from services.notifier.endpoints import Endpoint, Endpoints
 from services.notifier.parcels import Parcel
 from services.notifier.signing import SignatureRefused
@@ -18,6 +26,7 @@ from shared.domain.lanes import Lane
 from shared.observability.problems import Problem, documented_problems
 
 MAX_BODY_BYTES = 16 * 1024
+BODY_SECONDS = 5.0  # a callback is one small packet
 
 Moment = datetime | None
 
@@ -99,7 +108,7 @@ def notifier_api(lane: Lane, acknowledging: Acknowledging, endpoints: Endpoints,
         "/deliveries/{delivery_id}/ack",
         summary="Acknowledge a report",
         openapi_extra=_ACK_DOCUMENT,
-        responses=documented_problems(400, 401, 403, 404, 413, 422, 503),
+        responses=documented_problems(400, 401, 403, 404, 408, 413, 415, 422, 503),
     )
     async def acknowledge(  # the headers stand here for the document; the signature is checked over the raw request
         delivery_id: str,
@@ -155,6 +164,8 @@ async def _acknowledged(
         raise Problem(404, "delivery_unknown", "There is no such delivery", str(error)) from error
     except OtherDepartment as error:
         raise Problem(403, "other_department", "This is another department's delivery", str(error)) from error
+    except OtherMediaType as error:
+        raise Problem(415, "unsupported_media_type", "Not JSON", str(error)) from error
     except ValidationError as error:
         faults = [(".".join(map(str, fault["loc"])), fault["type"]) for fault in error.errors()]
         if any(code == "json_invalid" for _, code in faults):
@@ -163,12 +174,28 @@ async def _acknowledged(
 
 
 async def _read_body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise Problem(413, "too_large", "The body is too large", f"At most {MAX_BODY_BYTES} bytes")
-    return body
+    """The body, measured while it comes in.
+
+    Raises:
+        Problem: 413 for one too large, 408 for one that comes too slowly or not to its end.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise _closing(413, "too_large", "The body is too large", f"At most {MAX_BODY_BYTES} bytes")
+    except TimeoutError:
+        raise _closing(408, "too_slow", "The body came too slowly", "Send it again.") from None
+    except ClientDisconnect:
+        raise _closing(408, "incomplete", "The body ended too early", "Send it again.") from None
+    return bytes(body)
+
+
+def _closing(status: int, code: str, title: str, detail: str) -> Problem:
+    """A refusal of a body that was not read to its end: the connection is of no more use."""
+    return Problem(status, code, title, detail, headers={"Connection": "close"})
 
 
 def _endpoint_view(endpoint: Endpoint) -> EndpointView:

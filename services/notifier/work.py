@@ -131,6 +131,17 @@ class Work:
     async def settle(self, claimed: Claimed, result: PushResult, step: Step, *, now: float) -> bool:
         """Keep how a try ended; False where the lease is another's by now: then the delivery stays as it is."""
         parcel = claimed.parcel
+        mine = and_(deliveries.c.id == parcel.id, deliveries.c.lease_token == claimed.token)
+        # the delivery first, then its tries, as `claim` does: two that meet at one may wait, but never in a circle
+        changed = await self._connection.execute(
+            update(deliveries).where(mine).values(
+                state=step.state,
+                due_at=None if step.due_in is None else now + step.due_in,
+                lease_token=None,
+                lease_until=None,
+            ).returning(deliveries.c.id)
+        )  # fmt: skip
+        is_mine = changed.first() is not None
         this_try = and_(attempts.c.delivery_id == parcel.id, attempts.c.attempt == parcel.attempt)
         await self._connection.execute(
             update(attempts).where(this_try).values(
@@ -140,16 +151,7 @@ class Work:
                 latency_ms=result.latency_ms,
             )
         )  # fmt: skip
-        mine = and_(deliveries.c.id == parcel.id, deliveries.c.lease_token == claimed.token)
-        changed = await self._connection.execute(
-            update(deliveries).where(mine).values(
-                state=step.state,
-                due_at=None if step.due_in is None else now + step.due_in,
-                lease_token=None,
-                lease_until=None,
-            ).returning(deliveries.c.id)
-        )  # fmt: skip
-        return changed.first() is not None
+        return is_mine
 
     async def acknowledge(
         self, which: ColumnElement[bool], answer: Answer, *, note: str | None = None, eta: float | None = None

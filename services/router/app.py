@@ -4,7 +4,6 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from functools import partial
 
 from aiokafka import TopicPartition
@@ -24,13 +23,11 @@ from shared.messaging.asyncapi import asyncapi_json
 from shared.messaging.consuming import Consumption
 from shared.messaging.dead_letters import DeadLetters
 from shared.messaging.producer import EventProducer, make_client
+from shared.messaging.safety import ClusterSafety
 from shared.messaging.subscribing import make_broker, subscribe
 from shared.observability.health import Health
 from shared.observability.metrics import MessagingMetrics, make_registry
 from shared.observability.ops import ops_routes, running
-
-ROUTINE_LINGER = timedelta(milliseconds=5)
-EMERGENCY_LINGER = timedelta(0)
 
 
 def build_app(settings: RouterSettings) -> Starlette:
@@ -93,9 +90,11 @@ def _build_consumption(
     settings: RouterSettings, registry: CollectorRegistry, health: Health, stopping: asyncio.Event
 ) -> Consumption:
     metrics = MessagingMetrics(registry)
-    linger = EMERGENCY_LINGER if settings.lane is Lane.EMERGENCY else ROUTINE_LINGER
     producer = EventProducer(
-        partial(make_client, settings.kafka, linger=linger), deadline=settings.publish_deadline, metrics=metrics
+        partial(make_client, settings.kafka),
+        deadline=settings.publish_deadline,
+        metrics=metrics,
+        look=ClusterSafety(settings.kafka, (*RECEIVES, *SENDS)).check,
     )
     reading = subscription(settings.lane)
     stops: set[asyncio.Task[None]] = set()  # asyncio itself keeps no hold of its tasks

@@ -83,21 +83,22 @@ class WaitingReports:
 
     def taken(self, records: Sequence[Record]) -> None:
         """Note records that were handed out by Kafka, in order."""
-        for record in reversed(records):  # so that the oldest of a partition is what stays
-            place = (record.topic, record.partition)
+        oldest = {(record.topic, record.partition): record for record in reversed(records)}
+        for place, record in oldest.items():
             self._progress[place] = _Progress(record.timestamp, record.offset, in_hand=True)
 
     def decided(self, records: Sequence[Record]) -> None:
         """Note that these records' outputs are in Kafka."""
-        for record in records:
-            place = (record.topic, record.partition)
+        last = {(record.topic, record.partition): record for record in records}
+        for place, record in last.items():
             self._progress[place] = _Progress(record.timestamp, record.offset + 1, in_hand=False)
 
     def oldest_seconds(self) -> float:
         """Age of the oldest undecided record, in seconds; 0 where none waits."""
-        waiting = [progress.since_ms for place, progress in self._progress.items() if self._waits(place, progress)]
+        ends = {place: end for place in self._progress if (end := self._end_of(place)) is not None}
+        # what moved away begins anew should it come back: nobody here knows how far the other consumer got
+        self._progress = {place: self._progress[place] for place in ends}
+        waiting = [
+            one.since_ms for place, one in self._progress.items() if one.in_hand or ends[place] > one.next_offset
+        ]
         return max(0.0, self._now() - min(waiting) / 1000) if waiting else 0.0
-
-    def _waits(self, place: Place, progress: _Progress) -> bool:
-        end = self._end_of(place)
-        return end is not None and (progress.in_hand or end > progress.next_offset)

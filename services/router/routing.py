@@ -1,20 +1,30 @@
 """The use case: a report comes in; its own bytes go to each department in charge, one decision to the lifecycle."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
+import orjson
+
 from services.router.metrics import RouterMetrics
-from services.router.rules import Decision, RoutingTable, Triaged, category_code, decide, inputs_of
-from shared.domain.identity import event_id, report_id_of
-from shared.domain.lanes import Lane, Mode
+from services.router.rules import LOCATION_SUSPECT, Decision, RoutingTable, Triaged, category_code, decide, inputs_of
+from shared.domain.identity import event_id_text, report_id_of
+from shared.domain.lanes import CallType, Lane, Mode
 from shared.domain.taxonomy import TRIAGE_OPD
 from shared.errors import PermanentError
 from shared.events.catalogue import ASSIGNED, DECISIONS, UNREADABLE
-from shared.events.envelope import RAW_CONTENT_TYPE, Attributes, headers_of, text_headers
-from shared.events.models import DecisionInputs, ReportDecided, ReportSubmitted, Target
-from shared.events.outgoing import OutgoingRecord, record_of
+from shared.events.envelope import (
+    RAW_CONTENT_TYPE,
+    Attributes,
+    HeaderPattern,
+    headers_of,
+    text_headers,
+    time_text,
+)
+from shared.events.models import ReportDecided, ReportSubmitted, utc_text
+from shared.events.outgoing import OutgoingRecord
 from shared.messaging import topics
 from shared.messaging.dead_letters import MAX_VALUE_BYTES
 from shared.messaging.received import Received, Record
@@ -22,6 +32,7 @@ from shared.observability.logs import log_context, logger
 from shared.observability.tracing import child_of
 
 SOURCE = "/laksa/router"
+PLANS = 2_048  # kept at once, some 6 KB each; 36 categories of 6 channels, live and suspect, are some hundreds
 
 log = logger(__name__)
 
@@ -41,6 +52,90 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class _Assignment:
+    """One target of a plan."""
+
+    opd: str
+    topic: str
+    headers: HeaderPattern
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """All that reports which are decided alike have in common: made for the first of them, then filled in."""
+
+    decision: Decision
+    assigned: Sequence[_Assignment]
+    decided: HeaderPattern
+    fact: dict[str, Any]
+
+    def fact_of(self, report_id: str, received_at: datetime, decided_at: str) -> bytes:
+        """The body of one report's decision, byte for byte as `ReportDecided` would write it."""
+        inputs = {**self.fact["inputs"], "received_at": utc_text(received_at)}
+        return orjson.dumps({**self.fact, "report_id": report_id, "inputs": inputs, "decided_at": decided_at})
+
+    def is_of_codes(self, report: ReportSubmitted) -> bool:
+        """Whether channel, category and mode have the shape of codes: anything else may be endless, and differs."""
+        inputs = self.fact["inputs"]
+        said = (report.channel, report.category, report.mode)
+        return said == (inputs["channel"], inputs["category"], inputs["mode"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """When a set of reports is decided: as such, as a body has it, and as a header has it."""
+
+    at: datetime
+    text: str
+    header: bytes
+
+    @classmethod
+    def of(cls, at: datetime) -> "_Moment":
+        return cls(at, utc_text(at), time_text(at).encode())
+
+
+def _plan_for(report: ReportSubmitted, table: RoutingTable, lane: Lane) -> _Plan:
+    inputs = inputs_of(report)
+    decision = decide(inputs, table)
+    fact = ReportDecided(
+        report_id=report.report_id,
+        lane=lane,
+        mode=inputs.mode,
+        outcome=decision.outcome,
+        targets=decision.targets,
+        rule=decision.rule,
+        table_version=decision.table_version,
+        inputs=inputs,
+        why=decision.why,
+        decided_at=report.received_at,
+    )
+    said = {"lane": str(lane), "mode": inputs.mode}
+    category = category_code(report.category)
+    if category is not None:
+        said["category"] = category
+    why = {"rule": decision.rule, "table": decision.table_version, "why": decision.why}
+    return _Plan(
+        decision=decision,
+        assigned=[
+            _Assignment(
+                opd=target.opd,
+                topic=topics.opd(target.opd, lane),
+                headers=HeaderPattern(
+                    kind=ASSIGNED, source=SOURCE, extensions={**said, "opd": target.opd, "role": target.role, **why}
+                ),
+            )
+            for target in decision.targets
+        ],
+        decided=HeaderPattern(
+            kind=DECISIONS[decision.outcome],
+            source=SOURCE,
+            extensions={**said, "opd": fact.owner} if fact.owner else said,
+        ),
+        fact=fact.model_dump(mode="json"),
+    )
+
+
 class Routing:
     """Routes the reports of one lane.
 
@@ -56,93 +151,75 @@ class Routing:
         self._lane = lane
         self._metrics = metrics
         self._now = now
+        self._plans: dict[Hashable, _Plan] = {}
 
     async def route_reports(self, incoming: Sequence[Incoming]) -> Sequence[OutgoingRecord]:
         """What follows from reports: one record per target, and one decision per report."""
-        return [record for one in incoming for record in self._records_of(one)]
+        return self.decide_reports(incoming)
+
+    def decide_reports(self, incoming: Sequence[Incoming]) -> list[OutgoingRecord]:
+        """As `route_reports`, for whoever has no event loop."""
+        moment = _Moment.of(self._now())  # one for all of them
+        return [record for one in incoming for record in self._records_of(one, moment)]
 
     def rescue(self, record: Record, error: PermanentError) -> Sequence[OutgoingRecord]:
         """A bad record of the emergency lane is an emergency still: besides its dead letter, the Live Room gets it."""
         return [self._raw(record, f"Nobody could read this emergency ({error.code}); a person has to")]
 
-    def _records_of(self, incoming: Incoming) -> Sequence[OutgoingRecord]:
+    def _records_of(self, incoming: Incoming, now: _Moment) -> Sequence[OutgoingRecord]:
         if isinstance(incoming, UnreadableReport):
             return [self._raw(incoming.record, "Intake could not read this emergency; a person has to")]
-        report = incoming.event
-        inputs = inputs_of(report)
-        decision = decide(inputs, self._table)
-        now = self._now()
-        self._metrics.count(decision, (now - report.received_at).total_seconds())
-        if isinstance(decision, Triaged) and self._lane is Lane.EMERGENCY:
-            with log_context(incoming.attributes):
-                log.warning("An emergency needs the Live Room to find its department", rule=decision.rule)
-        attributes = self._attributes(incoming, inputs, now)
-        assigned = [self._assigned(incoming, decision, target, attributes) for target in decision.targets]
-        return [*assigned, self._decided(incoming, decision, inputs, attributes)]
+        report, attributes = incoming.event, incoming.attributes
+        plan = self._plan_of(report)
+        self._metrics.count(plan.decision, (now.at - report.received_at).total_seconds())
+        if isinstance(plan.decision, Triaged) and self._lane is Lane.EMERGENCY:
+            with log_context(attributes):
+                log.warning("An emergency needs the Live Room to find its department", rule=plan.decision.rule)
+        report_id, trace = str(report.report_id), child_of(attributes.traceparent).encode()
+        key = report_id.encode()
+        records = [
+            OutgoingRecord(
+                topic=one.topic,
+                key=key,
+                # untouched: serialising again costs 28 % and could lose what a newer intake added
+                value=incoming.body,
+                headers=one.headers.fill(
+                    event_id_text(attributes.id, "report.assigned", one.opd), key, now.header, trace
+                ),
+            )
+            for one in plan.assigned
+        ]
+        records.append(
+            OutgoingRecord(
+                topic=topics.LIFECYCLE,
+                key=key,
+                value=plan.fact_of(report_id, report.received_at, now.text),
+                headers=plan.decided.fill(event_id_text(attributes.id, "report.decided"), key, now.header, trace),
+            )
+        )
+        return records
 
-    def _attributes(self, incoming: Received[ReportSubmitted], inputs: DecisionInputs, now: datetime) -> Attributes:
-        """What all records of one decision share; each adds its own id and type."""
-        report_id = str(incoming.event.report_id)
-        extensions = {"lane": str(self._lane), "mode": inputs.mode}
-        category = category_code(incoming.event.category)
-        if category is not None:
-            extensions["category"] = category
-        return Attributes(
-            id="",
-            type="",
-            source=SOURCE,
-            subject=report_id,
-            time=now,
-            extensions=extensions,
-            traceparent=child_of(incoming.attributes.traceparent),
-            correlation_id=report_id,
-        )
+    def _plan_of(self, report: ReportSubmitted) -> _Plan:
+        """The plan for a report, found again by all that can make a difference to it.
 
-    def _assigned(
-        self, incoming: Received[ReportSubmitted], decision: Decision, target: Target, shared: Attributes
-    ) -> OutgoingRecord:
-        attributes = replace(
-            shared,
-            id=str(event_id(incoming.attributes.id, "report.assigned", target.opd)),
-            type=ASSIGNED,
-            extensions={
-                **shared.extensions,
-                "opd": target.opd,
-                "role": target.role,
-                "rule": decision.rule,
-                "table": decision.table_version,
-                "why": decision.why,
-            },
+        To decide and lay out each report anew costs four times as much.
+        """
+        key: Hashable = (
+            self._table.valid_at(report.received_at).version,
+            report.channel,
+            report.category,
+            report.mode,
+            CallType.parse(report.call.call_type) if report.call else None,
+            LOCATION_SUSPECT in report.flags,
         )
-        return OutgoingRecord(
-            topic=topics.opd(target.opd, self._lane),
-            key=shared.subject.encode(),
-            value=incoming.body,  # untouched: serialising again costs 28 % and could lose what a newer intake added
-            headers=headers_of(attributes),
-        )
-
-    def _decided(
-        self, incoming: Received[ReportSubmitted], decision: Decision, inputs: DecisionInputs, shared: Attributes
-    ) -> OutgoingRecord:
-        fact = ReportDecided(
-            report_id=incoming.event.report_id,
-            lane=self._lane,
-            mode=inputs.mode,
-            outcome=decision.outcome,
-            targets=decision.targets,
-            rule=decision.rule,
-            table_version=decision.table_version,
-            inputs=inputs,
-            why=decision.why,
-            decided_at=shared.time or self._now(),
-        )
-        attributes = replace(
-            shared,
-            id=str(event_id(incoming.attributes.id, "report.decided")),
-            type=DECISIONS[decision.outcome],
-            extensions={**shared.extensions, "opd": fact.owner} if fact.owner else shared.extensions,
-        )
-        return record_of(topics.LIFECYCLE, attributes, fact)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = _plan_for(report, self._table, self._lane)
+            if plan.is_of_codes(report):
+                if len(self._plans) >= PLANS:  # whoever invents categories must not fill the memory
+                    self._plans.clear()
+                self._plans[key] = plan
+        return plan
 
     def _raw(self, record: Record, why: str) -> OutgoingRecord:
         """The record's bytes for the Live Room's emergency topic. Reads nothing that could fail."""
@@ -151,7 +228,7 @@ class Routing:
         position = (record.topic, record.partition, record.offset)
         report_id = _uuid_text(headers.get("ce_subject")) or str(report_id_of("router", kafka_position=position))
         attributes = Attributes(
-            id=str(event_id(headers.get("ce_id") or "/".join(map(str, position)), "report.unreadable", TRIAGE_OPD)),
+            id=event_id_text(headers.get("ce_id") or "/".join(map(str, position)), "report.unreadable", TRIAGE_OPD),
             type=UNREADABLE,
             source=SOURCE,
             subject=report_id,

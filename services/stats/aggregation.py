@@ -30,6 +30,7 @@ from shared.events.models import ReportDecided, ReportRegistered, ReportStatusCh
 NONE = "NONE"  # the dimension does not apply, or nothing was given
 UNKNOWN = "UNKNOWN"  # a value that our taxonomy does not have
 ENDED = "ended"
+_MODES = frozenset(Mode)
 
 _STATUS_AFTER: Mapping[str, str] = MappingProxyType(
     {"routed": CaseStatus.ROUTED, "triaged": CaseStatus.TRIAGE, "ended": ENDED, "rejected": CaseStatus.REJECTED}
@@ -198,7 +199,7 @@ def _registration_of(event: ReportRegistered | None, taxonomy: Taxonomy) -> Regi
         ticket=event.ticket,
         channel=event.channel,
         lane=Lane.EMERGENCY if event.lane == Lane.EMERGENCY else Lane.ROUTINE,
-        mode=event.mode if event.mode in set(Mode) else Mode.LIVE,
+        mode=event.mode if event.mode in _MODES else Mode.LIVE,
         category=_known(event.category, taxonomy.categories),
         kecamatan=_known(event.kecamatan, taxonomy.kecamatan),
         call_type=_call_type_of(event),

@@ -29,6 +29,7 @@ from shared.messaging.consuming import Consumption
 from shared.messaging.dead_letters import DeadLetters
 from shared.messaging.producer import EventProducer, make_client
 from shared.messaging.received import event_parser
+from shared.messaging.safety import ClusterSafety
 from shared.messaging.subscribing import make_broker, subscribe
 from shared.observability.health import Health
 from shared.observability.http_metrics import HttpMetrics, MeasureHttp
@@ -125,7 +126,12 @@ async def _working(parts: Parts) -> AsyncIterator[None]:
 def _make_consumption(parts: Parts, counting: FactCounting) -> Consumption:
     settings = parts.settings
     messaging = MessagingMetrics(parts.registry)
-    producer = EventProducer(lambda: make_client(settings.kafka), deadline=settings.publish_deadline, metrics=messaging)
+    producer = EventProducer(
+        lambda: make_client(settings.kafka),
+        deadline=settings.publish_deadline,
+        metrics=messaging,
+        look=ClusterSafety(settings.kafka, (*RECEIVES, *SENDS)).check,
+    )
     broker = make_broker(settings)
     rule = AckRule(
         group=GROUP,

@@ -1,13 +1,13 @@
 """Writing: each fact once, and its whole effect in the same transaction."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, astuple, fields
 from itertools import groupby
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, delete, select, text, tuple_, update
+from sqlalchemy import Row, Table, delete, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -57,13 +57,19 @@ class StatsStore:
         distinct = {fact.event_id: fact for fact in facts}
         if not distinct:
             return ()
-        report_ids = sorted({fact.report_id for fact in distinct.values()})
+        report_ids = {event_id: fact.report_id for event_id, fact in distinct.items()}
+        concerned = sorted(set(report_ids.values()))
         async with self._transaction() as connection:
-            before = await _lock_reports(connection, report_ids)
-            new = await _keep(connection, [distinct[event_id] for event_id in sorted(distinct)])
+            before = await _lock_reports(connection, concerned)
+            earlier = await _facts_by_report(connection, concerned)
+            new = await _keep(connection, [(distinct[one], report_ids[one]) for one in sorted(distinct)])
             if new:
-                changed = sorted({fact.report_id for fact in new})
-                await self._count_again(connection, changed, [before[report_id] for report_id in changed])
+                told = defaultdict(list)
+                for fact in new:
+                    told[report_ids[fact.event_id]].append(fact)
+                # what is new is at hand; only what was kept before is read back
+                known = {one: [*map(_fact_in, earlier.get(one, ())), *told[one]] for one in sorted(told)}
+                await self._count_again(connection, known, [before[one] for one in known if one in before])
                 await connection.execute(update(tables.revision).values(number=tables.revision.c.number + 1))
         return new
 
@@ -85,21 +91,21 @@ class StatsStore:
                     select(column).where(column > last).distinct().order_by(column).limit(REBUILD_REPORTS)
                 )
             ):
-                await self._count_again(connection, report_ids, ())
+                kept = await _facts_by_report(connection, report_ids)
+                await self._count_again(connection, {one: [*map(_fact_in, kept[one])] for one in report_ids}, ())
                 last, rebuilt = report_ids[-1], rebuilt + len(report_ids)
             await connection.execute(update(tables.revision).values(number=tables.revision.c.number + 1))
         return rebuilt
 
     async def _count_again(
-        self, connection: AsyncConnection, report_ids: Sequence[str], before: Sequence[Mapping[str, Any]]
+        self, connection: AsyncConnection, known: Mapping[str, Sequence[Fact]], before: Sequence[Mapping[str, Any]]
     ) -> None:
-        known = await _facts_by_report(connection, report_ids)
-        rows = [fold(report_id, known[report_id], self._taxonomy) for report_id in report_ids]
+        rows = [fold(report_id, facts, self._taxonomy) for report_id, facts in known.items()]
         await _replace_reports(connection, rows)
         await _replace_deliveries(connection, rows)
         counted = [row for row in before if row["counts"]]
-        cells = [row.cube_key for row in rows if row.cube_key]
-        lines = [row.account_key for row in rows if row.account_key]
+        cells = [cell for row in rows if (cell := row.cube_key)]
+        lines = [line for row in rows if (line := row.account_key)]
         await _move(connection, tables.cube, minus=[_key_of(CubeKey, row) for row in counted], plus=cells)
         await _move(connection, tables.accounts, minus=[_key_of(AccountKey, row) for row in counted], plus=lines)
 
@@ -116,10 +122,11 @@ def _insert(connection: AsyncConnection, table: Table) -> Any:
 
 
 async def _lock_reports(connection: AsyncConnection, report_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-    """The rows as they are, made where missing; nobody else changes them until the transaction ends."""
-    await connection.execute(
-        _insert(connection, tables.reports).on_conflict_do_nothing(), [{"report_id": one} for one in report_ids]
-    )
+    """The rows that there are; nobody else makes or changes one of them until the transaction ends."""
+    if connection.dialect.name == "postgresql":  # SQLite has locked the whole file already
+        await connection.execute(
+            _insert(connection, tables.reports).on_conflict_do_nothing(), [{"report_id": one} for one in report_ids]
+        )
     column = tables.reports.c.report_id
     rows = await connection.execute(
         select(tables.reports).where(column.in_(report_ids)).order_by(column).with_for_update()
@@ -127,25 +134,28 @@ async def _lock_reports(connection: AsyncConnection, report_ids: Sequence[str]) 
     return {row["report_id"]: dict(row) for row in rows.mappings()}
 
 
-async def _keep(connection: AsyncConnection, facts: Sequence[Fact]) -> list[Fact]:
+async def _keep(connection: AsyncConnection, facts: Sequence[tuple[Fact, str]]) -> list[Fact]:
+    """Write facts, each with its report's id; returns those that were new."""
     rows = await connection.execute(
         _insert(connection, tables.facts).on_conflict_do_nothing().returning(tables.facts.c.event_id),
         [
-            {"event_id": fact.event_id, "report_id": fact.report_id, "kind": fact.kind, "body": fact.body}
-            for fact in facts
+            {"event_id": fact.event_id, "report_id": report_id, "kind": fact.kind, "body": fact.body}
+            for fact, report_id in facts
         ],
     )
     new = set(rows.scalars())
-    return [fact for fact in facts if fact.event_id in new]
+    return [fact for fact, _ in facts if fact.event_id in new]
 
 
-async def _facts_by_report(connection: AsyncConnection, report_ids: Sequence[str]) -> Mapping[str, list[Fact]]:
+async def _facts_by_report(connection: AsyncConnection, report_ids: Sequence[str]) -> Mapping[str, list[Row[Any]]]:
+    """The rows of what is kept of these reports: to read each body costs more than to fetch it."""
     column = tables.facts.c.report_id
     rows = await connection.execute(select(tables.facts).where(column.in_(report_ids)).order_by(column))
-    return {
-        report_id: [fact_from(row.event_id, row.kind, row.body) for row in group]
-        for report_id, group in groupby(rows, key=lambda row: str(row.report_id))
-    }
+    return {report_id: list(group) for report_id, group in groupby(rows, key=lambda row: str(row.report_id))}
+
+
+def _fact_in(row: Row[Any]) -> Fact:
+    return fact_from(row.event_id, row.kind, row.body)
 
 
 async def _replace_reports(connection: AsyncConnection, rows: Sequence[ReportRow]) -> None:

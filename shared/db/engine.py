@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.errors import DatabaseUnavailable
 
+# What PostgreSQL refuses although our SQL is right, by the beginning of its SQLSTATE: connection, a deadlock or another
+# race lost, no disk, memory or connection left, being stopped or started, its own files, a standby that only reads.
+AROUND_THE_DATABASE = ("08", "40", "53", "57", "58", "25006")
 SQLITE_BUSY_TIMEOUT_MS = 5_000  # longer than any transaction here; past it the writer in the way is stuck
 
 
@@ -67,16 +70,18 @@ def database_errors() -> Iterator[None]:
     As far as the driver tells them apart: SQLite's calls a syntax error an ``OperationalError`` too.
 
     Raises:
-        DatabaseUnavailable: connection refused or lost, locked, full, read-only, or no connection free in the pool.
+        DatabaseUnavailable: connection refused or lost, locked, full, read-only, no connection free in the pool, or a
+            deadlock, which undid this transaction so that another one could go on.
     """
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
         raise DatabaseUnavailable("The database does not answer") from error
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        state = getattr(error.orig, "sqlstate", None) or ""  # only PostgreSQL's driver has it
+        if not error.connection_invalidated and not state.startswith(AROUND_THE_DATABASE):
             raise
-        raise DatabaseUnavailable("The connection to the database was lost") from error
+        raise DatabaseUnavailable("The database did not finish this, or the connection was lost") from error
 
 
 async def check_database(engine: AsyncEngine) -> None:

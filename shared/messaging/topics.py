@@ -26,6 +26,14 @@ def opd(code: str, lane: Lane) -> str:
     return f"opd.{code.lower()}.{lane}.v1"
 
 
+def is_stored_unpacked(topic: str) -> bool:
+    """Whether the broker stores it uncompressed: departments read with clients of their own choice.
+
+    Our producers send lz4 elsewhere, which many clients cannot read (kafkajs, and aiokafka alone).
+    """
+    return topic.startswith("opd.")
+
+
 def opd_pattern(lane: Lane) -> str:
     """A regular expression for all departments' topics of a lane, for a pattern subscription."""
     return rf"^opd\.[a-z0-9]+\.{lane}\.v1$"
@@ -75,9 +83,7 @@ def all_topics(
             retention=retention,
             replication=replication,
             min_insync=min_insync,
-            # our producers send lz4, which many clients cannot read (kafkajs, and aiokafka alone): the broker unpacks
-            # it where a department reads with a client of its own choice
-            compression="uncompressed" if name.startswith("opd.") else "producer",
+            compression="uncompressed" if is_stored_unpacked(name) else "producer",
         )
 
     return tuple(specify(*row) for row in _rows(tuple(opds), wide))

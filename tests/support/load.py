@@ -10,6 +10,8 @@ import aiohttp
 from aiokafka import AIOKafkaConsumer
 
 from shared.domain.taxonomy import default_taxonomy
+from shared.messaging.connection import connection_options
+from shared.settings import KafkaSettings
 
 RETRY_SECONDS = 0.2
 GIVE_UP_SECONDS = 60.0
@@ -76,9 +78,9 @@ class Load:
         return "/v1/calls", "112", {**body, "call_type": "normal"}
 
 
-async def read_topics(bootstrap_servers: str, pattern: str) -> dict[str, dict[str, list[dict[str, str]]]]:
+async def read_topics(kafka: KafkaSettings, pattern: str) -> dict[str, dict[str, list[dict[str, str]]]]:
     """Everything on the topics of a pattern now: topic → key → the headers of each record with that key."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**connection_options(kafka), auto_offset_reset="earliest")
     consumer.subscribe(pattern=pattern)
     await consumer.start()
     found: dict[str, dict[str, list[dict[str, str]]]] = {}

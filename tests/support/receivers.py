@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,7 +13,11 @@ from typing import Any
 import orjson
 from standardwebhooks import Webhook
 
+from shared.broker.ports import is_free
 from tests.support.waiting import eventually
+
+_PORTS = range(10_000, 20_000)  # those of the embedded Kafka are above
+_untried = iter(random.SystemRandom().sample(_PORTS, len(_PORTS)))
 
 MANY_BYTES = 64 * 1024 * 1024  # far more than fits into the sockets' buffers
 
@@ -143,11 +148,11 @@ async def receiver(otherwise: Behaviour | None = None, *behaviours: Behaviour) -
 
 
 def unused_port() -> int:
-    """A port where nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A port where nobody listens, never the same twice.
+
+    Below every system's ephemeral range: no connection of somebody's takes it while a service that is given it is away.
+    """
+    return next(port for port in _untried if is_free(port))
 
 
 async def _read_push(reader: asyncio.StreamReader) -> Push:

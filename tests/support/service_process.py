@@ -11,12 +11,9 @@ from pathlib import Path
 
 import httpx2
 
-from shared.broker import EmbeddedKafka
 from shared.db.migrating import upgrade
-from shared.domain.taxonomy import default_taxonomy
-from shared.messaging import topics
-from shared.messaging.topic_admin import create_topics
 from shared.settings import KafkaSettings
+from tests.support.brokers import embedded_kafka, make_pipeline_topics, pipeline_kafka
 from tests.support.receivers import unused_port
 from tests.support.waiting import eventually
 
@@ -27,10 +24,14 @@ STOP_SECONDS = 20.0  # promise W3
 
 @asynccontextmanager
 async def kafka_with_topics(directory: Path, port: int | None = None) -> AsyncIterator[KafkaSettings]:
-    """A Kafka below a folder, with every topic of the pipeline."""
-    async with EmbeddedKafka(directory / "var", port=port) as broker:
-        await create_topics(broker.connection(), topics.all_topics(default_taxonomy().opds))
-        yield broker.connection()
+    """A Kafka with every topic of the pipeline, all empty; with a port named beforehand it is the embedded one."""
+    if port is None:
+        async with pipeline_kafka(directory) as found:
+            yield found
+        return
+    async with embedded_kafka(directory, port=port) as embedded:
+        await make_pipeline_topics(embedded.connection())
+        yield embedded.connection()
 
 
 @dataclass

@@ -20,6 +20,7 @@ import psutil
 from services.cli.draining import wait_until_drained
 from services.cli.front_door import FrontDoor
 from shared.settings import KafkaSettings
+from tests.support.environment import variables_of
 from tests.support.waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -37,13 +38,15 @@ class Stack:
 
     var: Path
     ports: Literal["fixed", "free"] = "free"
+    given_kafka: KafkaSettings | None = None  # else `laksa run` starts its own
     process: asyncio.subprocess.Process | None = None
     _known: dict[int, psutil.Process] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         """What a command needs to work on this folder instead of the user's own."""
-        return os.environ | {"LAKSA_VAR_DIR": str(self.var), "LAKSA_PORTS": self.ports, "COLUMNS": "120"}
+        given = variables_of(self.given_kafka) if self.given_kafka is not None else {}
+        return os.environ | {"LAKSA_VAR_DIR": str(self.var), "LAKSA_PORTS": self.ports, "COLUMNS": "120"} | given
 
     @property
     def run(self) -> dict[str, Any]:
@@ -54,7 +57,7 @@ class Stack:
     @property
     def kafka(self) -> KafkaSettings:
         """How to reach its Kafka."""
-        return KafkaSettings(bootstrap_servers=self.run["kafka"])
+        return self.given_kafka or KafkaSettings(bootstrap_servers=self.run["kafka"])
 
     def url(self, service: str) -> str:
         """A service's address."""
@@ -203,9 +206,9 @@ async def run_command(command: Sequence[str], environment: Mapping[str, str], se
 
 
 @asynccontextmanager
-async def data_folder(directory: Path) -> AsyncIterator[Stack]:
+async def data_folder(directory: Path, *, kafka: KafkaSettings | None = None) -> AsyncIterator[Stack]:
     """A fresh data folder; whatever still runs on it in the end is killed."""
-    stack = Stack(directory / "var")
+    stack = Stack(directory / "var", given_kafka=kafka)
     try:
         yield stack
     finally:
@@ -217,8 +220,10 @@ async def data_folder(directory: Path) -> AsyncIterator[Stack]:
 
 
 @asynccontextmanager
-async def running_stack(directory: Path, *, reference_data: bool = False) -> AsyncIterator[Stack]:
-    """A pipeline that runs, on data of its own."""
-    async with data_folder(directory) as stack:
+async def running_stack(
+    directory: Path, *, reference_data: bool = False, kafka: KafkaSettings | None = None
+) -> AsyncIterator[Stack]:
+    """A pipeline that runs, on data of its own; on a given Kafka or on one of its own."""
+    async with data_folder(directory, kafka=kafka) as stack:
         await stack.start(reference_data=reference_data)
         yield stack

@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.db.engine import check_database, database_errors, make_engine, reading, sqlite_url
 from shared.errors import DatabaseUnavailable, TransientError
+from tests.support.databases import database
 
 
 @pytest.fixture
@@ -32,6 +33,22 @@ async def engine(file: Path) -> AsyncIterator[AsyncEngine]:
         await connection.execute(text("PRAGMA busy_timeout=20"))  # on the pool's only connection
     yield made
     await made.dispose()
+
+
+@pytest.fixture
+async def postgres(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    """A PostgreSQL with two facts, 0 and 1."""
+    async with database("postgresql", tmp_path) as url:
+        made = make_engine(url)
+        async with made.begin() as connection:
+            await connection.execute(text("CREATE TABLE facts (id INTEGER PRIMARY KEY)"))
+            await connection.execute(text("INSERT INTO facts VALUES (0), (1)"))
+        yield made
+        await made.dispose()
+
+
+async def _lock_fact(connection: AsyncConnection, fact: int) -> None:
+    await connection.execute(text("SELECT id FROM facts WHERE id = :fact FOR UPDATE"), {"fact": fact})
 
 
 @contextmanager
@@ -182,6 +199,31 @@ def test_a_connection_lost_in_a_statement_is_transient_and_other_errors_pass(*, 
 
     with pytest.raises(DatabaseUnavailable if invalidated else DBAPIError), database_errors():
         raise error
+
+
+async def test_postgresqls_deadlock_is_transient(postgres: AsyncEngine) -> None:
+    """Two transactions that want each other's rows: one is undone and may be tried again, the other goes through."""
+    has_one = [asyncio.Event(), asyncio.Event()]
+
+    async def take_both(number: int) -> None:
+        with database_errors():
+            async with postgres.begin() as connection:
+                await _lock_fact(connection, number)
+                has_one[number].set()
+                await has_one[1 - number].wait()
+                await _lock_fact(connection, 1 - number)
+
+    ended = await asyncio.gather(take_both(0), take_both(1), return_exceptions=True)
+
+    assert {type(outcome) for outcome in ended} == {type(None), DatabaseUnavailable}
+
+
+async def test_a_postgresql_that_only_reads_is_transient(postgres: AsyncEngine) -> None:
+    """As a standby does that has not taken over yet."""
+    with pytest.raises(DatabaseUnavailable), database_errors():  # noqa: PT012  # the transaction is it
+        async with postgres.begin() as connection:
+            await connection.execute(text("SET TRANSACTION READ ONLY"))
+            await connection.execute(text("INSERT INTO facts VALUES (7)"))
 
 
 @pytest.mark.parametrize(

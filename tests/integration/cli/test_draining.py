@@ -2,26 +2,22 @@
 
 from pathlib import Path
 
-from services.cli.broker import make_topics
 from services.cli.draining import Lag, groups
-from shared.broker import EmbeddedKafka
 from shared.domain.lanes import Lane
 from shared.errors import BrokerUnavailable
 from shared.messaging import topics
+from tests.support.brokers import pipeline_kafka
 from tests.support.kafka import write_raw
 from tests.support.waiting import eventually
 
 
 async def test_what_a_group_has_not_read_is_its_lag(tmp_path: Path) -> None:
     """Three records that nobody has read are the lag of the groups that read their topic, and of no other."""
-    async with EmbeddedKafka(tmp_path / "var") as broker:
-        kafka = broker.connection()
-        await make_topics(kafka)
-        async with Lag(kafka) as lag:
-            await eventually(lambda: _nothing_is_unread(lag))
-            await write_raw(kafka, topics.reports(Lane.ROUTINE), [(b"{}", [])] * 3)
-            await write_raw(kafka, topics.department("DISHUB"), [(b"{}", [])] * 2)
-            unread = await lag.unread()
+    async with pipeline_kafka(tmp_path) as kafka, Lag(kafka) as lag:
+        await eventually(lambda: _nothing_is_unread(lag))
+        await write_raw(kafka, topics.reports(Lane.ROUTINE), [(b"{}", [])] * 3)
+        await write_raw(kafka, topics.department("DISHUB"), [(b"{}", [])] * 2)
+        unread = await lag.unread()
     assert {group: count for group, count in unread.items() if count} == {
         "router-routine": 3,
         "intake-departments": 2,

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.broker import EmbeddedKafka
 from shared.settings import KafkaSettings
+from tests.support import brokers
 
 
 @pytest.fixture(scope="session")
 async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaSettings]:
     """How to reach it."""
-    async with EmbeddedKafka(tmp_path_factory.mktemp("kafka") / "var") as broker:
-        yield broker.connection()
+    async with brokers.kafka(tmp_path_factory.mktemp("kafka")) as found:
+        yield found

@@ -8,6 +8,7 @@ from shared.broker import EmbeddedKafka
 from shared.messaging import ack_rule
 from shared.messaging.consuming import Consumption
 from shared.settings import KafkaSettings
+from tests.support.brokers import embedded_kafka
 from tests.support.consuming import Echo
 from tests.support.kafka import RawRecord, make_topics, read_all, unique, unread, write_raw
 from tests.support.records import submitted, submitted_headers
@@ -138,7 +139,7 @@ def _failed_to_publish(echo: Echo) -> bool:
 async def test_nothing_is_lost_when_kafka_is_killed_under_load(tmp_path: Path, batch: bool) -> None:  # noqa: FBT001  # a table's column
     """F04: kill -9 of the broker in the middle: after its restart every report is answered and acknowledged."""
     count = 3_000 if batch else 400
-    async with EmbeddedKafka(tmp_path / "var") as broker:
+    async with embedded_kafka(tmp_path) as broker:
         kafka = broker.connection()
         echo = Echo(kafka, unique("echo"), batch=batch)
         await make_topics(kafka, echo.topic, echo.out, echo.dead)
@@ -168,7 +169,7 @@ async def _kill_and_restart(broker: EmbeddedKafka) -> None:
 
 async def test_a_service_waits_for_a_kafka_that_is_not_there_yet(tmp_path: Path) -> None:
     """Started first, it is not ready and keeps trying; it consumes as soon as Kafka answers."""
-    broker = EmbeddedKafka(tmp_path / "var")
+    broker = embedded_kafka(tmp_path)
     broker.prepare()
     echo = Echo(broker.connection(), unique("echo"), batch=True)
     try:

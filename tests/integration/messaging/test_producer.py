@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker import EmbeddedKafka
 from shared.errors import BrokerUnavailable, RecordTooLarge
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging.producer import EventProducer, partition_by_crc32
+from shared.messaging.producer import EventProducer, _partitioned, partition_by_crc32
 from shared.settings import KafkaSettings
+from tests.support.brokers import embedded_kafka
 from tests.support.kafka import make_topics, read_all, real_producer, unique
 from tests.support.producer import InMemoryProducer
 
@@ -66,6 +66,44 @@ async def test_what_was_sent_is_stored_as_it_is(published: _Published) -> None:
     assert await published.stored() == wanted
 
 
+async def test_more_than_a_batch_holds_is_stored_in_order(published: _Published) -> None:
+    """A partition's records that fill several batches keep their order, whatever else is sent between them."""
+    sent = [published.record(bytes([number]) * 50_000, key=b"ab"[number % 2 :][:1]) for number in range(40)]
+
+    await published.producer.send_all(sent)
+
+    stored = await published.stored()
+    assert len(stored) == len(sent)
+    for key in (b"a", b"b"):
+        assert [value for own, value, _ in stored if own == key] == [one.value for one in sent if one.key == key]
+
+
+async def test_nothing_of_a_set_with_a_record_too_large_is_sent(published: _Published) -> None:
+    """The caller takes the records of such a set one by one; what was sent already would be there twice."""
+    with pytest.raises(RecordTooLarge):
+        await published.producer.send_all([published.record(b"small"), published.record(b"x" * 300_000)])
+
+    assert await published.stored() == []
+
+
+async def test_what_departments_read_is_sent_uncompressed(kafka: KafkaSettings) -> None:
+    """The broker unpacks it at once, so that packing it would only cost both; all else is packed."""
+    packed, unpacked = unique("packed"), f"opd.{unique('unpacked')}"
+    await make_topics(kafka, packed, unpacked)
+    producer = real_producer(kafka, deadline=timedelta(seconds=5))
+    await producer.start()
+    client = producer._client
+    assert client is not None
+    value = b"the same again and again " * 100
+
+    sets = await _partitioned(client, [OutgoingRecord(topic, b"k", value, []) for topic in (packed, unpacked)])
+    sizes = {topic: len(batches[0]._build()) for (topic, _), batches in sets.items()}
+    await producer.stop()
+
+    assert sizes[packed] < len(value) / 10
+    assert sizes[unpacked] > len(value)
+
+
 async def test_nothing_to_send_is_no_reason_to_ask_kafka(published: _Published) -> None:
     """A handler without outputs succeeds."""
     await published.producer.send_all([])
@@ -93,7 +131,7 @@ async def test_a_topic_that_is_not_there_is_transient_and_harms_nobody_else(publ
 
 async def test_a_send_while_kafka_is_dead_ends_by_its_deadline_and_heals(tmp_path: Path) -> None:
     """Kill -9: the result is unknown within the deadline; after the restart the same records are stored."""
-    async with EmbeddedKafka(tmp_path / "var") as broker:
+    async with embedded_kafka(tmp_path) as broker:
         kafka = broker.connection()
         topic = unique("published")
         await make_topics(kafka, topic)

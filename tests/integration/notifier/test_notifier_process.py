@@ -23,6 +23,7 @@ from shared.events.catalogue import STATUS_CHANGED
 from shared.events.envelope import Attributes, headers_of, text_headers
 from shared.events.models import ReportStatusChanged, ReportSubmitted
 from shared.messaging import topics
+from shared.messaging.connection import connection_options
 from shared.messaging.producer import make_client
 from shared.settings import KafkaSettings
 from tests.support.notifying import assigned_record, endpoint, report, secret, status_changed
@@ -55,7 +56,7 @@ class Running(ServiceProcess):
     async def read(self, topic: str, count: int) -> list[ConsumerRecord]:
         """The first records of a topic, once there are so many."""
         consumer = AIOKafkaConsumer(
-            topic, bootstrap_servers=self.kafka.bootstrap_servers, auto_offset_reset="earliest", group_id=None
+            topic, **connection_options(self.kafka), auto_offset_reset="earliest", group_id=None
         )
         await consumer.start()
         found: list[ConsumerRecord] = []

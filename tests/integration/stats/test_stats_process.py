@@ -11,6 +11,7 @@ from shared.domain.published import CALLS_112_TANGERANG_2024
 from shared.events.envelope import text_headers
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging import topics
+from shared.messaging.connection import connection_options
 from tests.support import lifecycle
 from tests.support.stats_process import StatsProcess
 from tests.support.waiting import eventually
@@ -107,7 +108,7 @@ async def test_an_open_live_stream_does_not_delay_the_stop(stats: StatsProcess) 
 async def _dead_letter_codes(stats: StatsProcess, count: int) -> list[str]:
     consumer = AIOKafkaConsumer(
         topics.dead_letters("stats"),
-        bootstrap_servers=stats.kafka.bootstrap_servers,
+        **connection_options(stats.kafka),
         auto_offset_reset="earliest",
         group_id=None,
     )

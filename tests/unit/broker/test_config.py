@@ -4,9 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker.config import LOG_CONFIG, format_properties, java_options, server_properties
+from shared.broker.config import (
+    LOG_CONFIG,
+    Cluster,
+    Member,
+    format_properties,
+    java_options,
+    member_properties,
+    server_properties,
+)
 from shared.broker.errors import BrokerError
 
+MEMBERS = tuple(Member(number, 9000 + number, 9100 + number, 9200 + number) for number in (1, 2, 3))
+CLUSTER = Cluster("L" * 22, MEMBERS, node_password="of-node", admin_password="of-admin")
+OF_CLUSTER = member_properties(CLUSTER, MEMBERS[1], log_dir=Path("/var/laksa/kafka-2/data"))
 SETTINGS = server_properties(port=9092, controller_port=9093, log_dir=Path("/var/laksa/kafka/data"))
 
 
@@ -72,3 +83,34 @@ def test_the_jvm_is_small_ends_when_out_of_memory_and_logs_to_our_file() -> None
     assert "-Dlaksa.kafka.log=/var/laksa/log/kafka.log" in options
     assert f"-Dlog4j2.configurationFile={LOG_CONFIG.as_uri()}" in options
     assert LOG_CONFIG.is_file()
+
+
+def test_three_nodes_keep_three_copies_and_need_two() -> None:
+    """One node may be away, and what is acknowledged is on two of three; Kafka's own topics too."""
+    copies = {name: value for name, value in OF_CLUSTER.items() if name.endswith("replication.factor")}
+    needed = {name: value for name, value in OF_CLUSTER.items() if name.endswith(("min.isr", "min.insync.replicas"))}
+
+    assert (len(copies), set(copies.values())) == (4, {"3"})
+    assert (len(needed), set(needed.values())) == (3, {"2"})
+
+
+def test_a_cluster_lets_in_nobody_without_a_name() -> None:
+    """Each listener asks who it is, clients by SCRAM; and what no rule allows is denied."""
+    assert "PLAINTEXT:PLAINTEXT" not in OF_CLUSTER["listener.security.protocol.map"]
+    assert OF_CLUSTER["listener.security.protocol.map"].count(":SASL_PLAINTEXT") == 3
+    assert OF_CLUSTER["listener.name.clients.sasl.enabled.mechanisms"] == "SCRAM-SHA-512"
+    assert OF_CLUSTER["allow.everyone.if.no.acl.found"] == "false"
+    assert OF_CLUSTER["super.users"] == "User:node;User:admin"
+
+
+def test_the_nodes_know_each_other() -> None:
+    """The same voters on each, by the controllers' own ports."""
+    assert OF_CLUSTER["node.id"] == "2"
+    assert OF_CLUSTER["controller.quorum.voters"] == "1@127.0.0.1:9201,2@127.0.0.1:9202,3@127.0.0.1:9203"
+    assert OF_CLUSTER["advertised.listeners"] == "CLIENTS://127.0.0.1:9002,NODES://127.0.0.1:9102"
+
+
+def test_a_cluster_makes_no_topic_by_itself_and_no_unclean_leader() -> None:
+    """What holds for one node holds for three."""
+    assert OF_CLUSTER["auto.create.topics.enable"] == "false"
+    assert OF_CLUSTER["unclean.leader.election.enable"] == "false"

@@ -1,5 +1,5 @@
 import json
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import assume, given
@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
 from shared.domain.identity import (
+    NAMESPACE,
     delivery_id,
     event_id,
+    event_id_text,
     normalise_ticket,
     report_id_of,
     submitted_event_id,
@@ -99,6 +101,15 @@ def test_ids_never_change_between_releases() -> None:
     assert str(event_id(report, "report.assigned", "BPBD", 2)) == GOLDEN["event"]
     assert str(delivery_id(report, "bpbd-callcentre")) == GOLDEN["delivery"]
     assert ticket_number(report) == GOLDEN["ticket"]
+
+
+@given(st.uuids(), st.text(st.characters()), st.text(st.characters()), st.integers(-1, 10**12))
+def test_an_event_id_is_the_uuid5_of_a_json_array(source: UUID, kind: str, place: str, ordinal: int) -> None:
+    """Anyone can derive it with the standard library, lone surrogates and control characters included."""
+    wanted = uuid5(NAMESPACE, json.dumps(["event", str(source), kind, place, ordinal]))
+
+    assert event_id(source, kind, place, ordinal) == wanted
+    assert event_id_text(str(source), kind, place, ordinal) == str(wanted)
 
 
 @given(IDS, st.text(), st.text(), st.integers(0, 10), st.integers(0, 10))

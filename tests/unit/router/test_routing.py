@@ -1,6 +1,6 @@
 """Reports in, records out: who gets what, under which id, and what is left untouched."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from services.router.metrics import RouterMetrics
-from services.router.routing import Routing, UnreadableReport
+from services.router.routing import PLANS, Routing, UnreadableReport
 from services.router.routing_table import PACKAGED, load_routing_table
+from services.router.rules import inputs_of
 from shared.domain.identity import event_id
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
@@ -35,6 +36,7 @@ from tests.support.records import (
 
 TAXONOMY = default_taxonomy()
 TABLE = load_routing_table(PACKAGED, TAXONOMY)
+JAKARTA = timezone(timedelta(hours=7))
 DECIDED_AT = RECEIVED_AT + timedelta(seconds=2)
 
 
@@ -182,6 +184,72 @@ async def test_any_report_ends_in_one_decision_and_valid_headers(
     assert bool(assigned) == (decided.outcome != "ended")
     for record in records:
         assert all(value.isascii() and value.isprintable() for value in headers(record).values())
+
+
+@given(
+    category=st.none() | st.text() | st.sampled_from(sorted(TAXONOMY.categories)),
+    call_type=st.none() | st.sampled_from(["normal", "prank", "dropped", "\u00e9"]),
+    mode=st.text() | st.sampled_from(["live", "exercise", "backfill"]),
+    channel=st.text() | st.just("laksa"),
+    flags=st.lists(st.sampled_from(["location_suspect", "category_unknown"]), max_size=2),
+    received_at=st.datetimes(timezones=st.sampled_from([UTC, JAKARTA, timezone(-timedelta(hours=3))])),
+    decided_at=st.datetimes(timezones=st.just(UTC)),
+)
+async def test_a_decision_is_written_as_its_model_writes_it(
+    decided_at: datetime, received_at: datetime, flags: list[str], **fields: Any
+) -> None:
+    """What is put together from shared parts is byte for byte `ReportDecided`, for the first of a kind and the next."""
+    made = submitted(received_at=received_at, flags=tuple(flags), **fields)
+    report = ReportSubmitted.model_validate_json(made.model_dump_json())
+    setup = _Setup(now=decided_at)
+
+    for number in (1, 2):
+        another = report.model_copy(update={"report_id": UUID(int=number)})
+        *_, record = await setup.routing.route_reports([_on_the_way(another)])
+
+        decided = ReportDecided.model_validate_json(record.value)
+        assert record.value == decided.model_dump_json().encode()
+        assert (decided.report_id, decided.inputs) == (another.report_id, inputs_of(another))
+        assert decided.decided_at == decided_at
+
+
+async def test_reports_that_differ_are_never_decided_alike() -> None:
+    """A router that has seen one kind of report decides each other kind as a fresh one would."""
+    seen = _Setup()
+    kinds: list[dict[str, Any]] = [
+        {"category": "INF-PJU"},
+        {"category": "INF-PJU", "flags": ("location_suspect",)},
+        {"category": "INF-PJU", "channel": "web"},
+        {"category": "INF-PJU", "mode": "exercise"},
+        {"category": "INF-PJU", "call_type": "prank"},
+        {"category": "INF-PJU", "call_type": "dropped"},
+        {"category": None},
+        {"category": "   "},
+        {"category": "not a code"},
+        {"category": "ZZ-ZZ"},
+    ]
+    reports = [submitted(number, **fields) for number, fields in enumerate(kinds)]
+    for report in (*reports, *reports):
+        fresh, known = await _Setup().route(report), await seen.route(report)
+
+        assert [(one.topic, one.key, one.value) for one in known] == [(one.topic, one.key, one.value) for one in fresh]
+        assert [_without_trace(one) for one in known] == [_without_trace(one) for one in fresh]
+
+
+def _without_trace(record: OutgoingRecord) -> dict[str, str]:
+    return {name: value for name, value in headers(record).items() if name != "traceparent"}
+
+
+async def test_invented_categories_do_not_fill_the_memory() -> None:
+    """What is remembered of kinds of reports has a bound, and nothing that is no code is remembered."""
+    setup = _Setup()
+    invented = [submitted(number, category=f"ZZ-{number}") for number in range(10, PLANS + 20)]
+    noise = [submitted(number, category="x" * 1_000 + str(number)) for number in range(10)]
+
+    for report in (*invented, *noise):
+        await setup.route(report)
+
+    assert len(setup.routing._plans) == 10
 
 
 def _on_the_way(report: ReportSubmitted) -> Received[ReportSubmitted]:

@@ -73,3 +73,18 @@ def test_a_partition_that_moved_away_is_no_longer_ours() -> None:
     partitions.ends.clear()
 
     assert partitions.waiting.oldest_seconds() == 0
+
+
+def test_a_partition_that_came_back_waits_for_nothing_until_something_is_taken() -> None:
+    """The other consumer has gone past what was decided here; how old the next record is, shows when it is taken."""
+    partitions = Partitions()
+    partitions.waiting.taken([_record(3, 30)])
+    partitions.waiting.decided([_record(3, 30)])
+
+    partitions.ends.clear()
+    assert partitions.waiting.oldest_seconds() == 0
+    partitions.ends[EMERGENCY] = 50
+
+    assert partitions.waiting.oldest_seconds() == 0
+    partitions.waiting.taken([_record(49, 2)])
+    assert partitions.waiting.oldest_seconds() == 2

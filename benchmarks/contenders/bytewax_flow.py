@@ -1,0 +1,59 @@
+"""Bytewax doing the router's job; ``python -m benchmarks.contenders.bytewax_flow`` in ``.venv-bench``.
+
+Its sink waits at the end of each batch until all is sent, but looks at no result: a record that Kafka refused for good
+is lost without a word. It keeps its place in files of its own, by epochs, and not as a consumer group in Kafka.
+``--same-records`` makes it write what the router writes.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import bytewax.operators as op
+from bytewax.connectors.kafka import KafkaSink, KafkaSinkMessage, KafkaSource
+from bytewax.dataflow import Dataflow
+from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.run import cli_main
+
+from benchmarks.contenders.job import Job, job_of
+from shared.domain.lanes import Lane
+from shared.messaging import topics
+from shared.messaging.subscribing import BATCH_RECORDS
+
+LINGER_MS = "5"
+EPOCH = timedelta(seconds=0.5)  # how often it notes its place; the default is 10 s
+
+
+def flow_of(servers: str, job: Job) -> Dataflow:
+    """The whole job as a dataflow."""
+
+    def route(reports: Sequence[Any]) -> Iterator[Any]:
+        for report in reports:
+            for out in job(report.value, report.headers):
+                yield KafkaSinkMessage(out.key, out.value, topic=out.topic, headers=out.headers)
+
+    tuning = {"acks": "all", "enable.idempotence": "true", "linger.ms": LINGER_MS, "compression.type": "lz4"}
+    flow = Dataflow("router")
+    reports = op.input(
+        "reports", flow, KafkaSource([servers], [topics.reports(Lane.ROUTINE)], batch_size=BATCH_RECORDS)
+    )
+    op.output("records", op.flat_map_batch("route", reports, route), KafkaSink([servers], None, add_config=tuning))
+    return flow
+
+
+def main() -> None:
+    """Run until SIGTERM. The place is kept among the temporary files, under the group's name."""
+    servers, group = sys.argv[1:3]
+    place = Path(tempfile.gettempdir()) / group
+    if not place.is_dir():
+        place.mkdir()
+        init_db_dir(place, 1)
+    job = job_of(same_records="--same-records" in sys.argv)
+    cli_main(flow_of(servers, job), epoch_interval=EPOCH, recovery_config=RecoveryConfig(place))
+
+
+if __name__ == "__main__":
+    main()

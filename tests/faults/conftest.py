@@ -1,0 +1,43 @@
+"""What the fault tests share: one Kafka each, from one place, and processes in any number on it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.messaging.producer import EventProducer
+from shared.settings import KafkaSettings
+from tests.support.databases import database
+from tests.support.fleet import Fleet, fleet
+from tests.support.kafka import real_producer
+from tests.support.service_process import kafka_with_topics
+
+
+@pytest.fixture
+async def kafka(tmp_path: Path) -> AsyncIterator[KafkaSettings]:
+    """A Kafka of the test's own, with every topic; the tests ask for nothing that a cluster could not give."""
+    async with kafka_with_topics(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def producer(kafka: KafkaSettings) -> AsyncIterator[EventProducer]:
+    """What puts records on it."""
+    made = real_producer(kafka)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def processes(kafka: KafkaSettings, tmp_path: Path) -> AsyncIterator[Fleet]:
+    """Makes service processes on it; whatever runs in the end is killed."""
+    async with fleet(kafka, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def postgres(tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    async with database("postgresql", tmp_path) as url:
+        yield url

@@ -1,0 +1,56 @@
+"""A router that was thought dead and wakes up: whatever it still does is a repeat that changes nothing."""
+
+import signal
+from pathlib import Path
+
+from shared.db.engine import sqlite_url
+from shared.domain.lanes import Lane
+from shared.messaging import topics
+from shared.messaging.producer import EventProducer
+from shared.settings import KafkaSettings
+from tests.support.fleet import SESSION_SECONDS, Fleet, is_read_up, owned_partitions, share_partitions
+from tests.support.kafka import unread
+from tests.support.ledger import assert_counted_once, assert_routed_once
+from tests.support.service_process import ServiceProcess
+from tests.support.stored_reports import ids_of, put_on_kafka, routine_reports
+from tests.support.waiting import eventually
+
+GROUP = "router-routine"
+REPORTS = topics.reports(Lane.ROUTINE)
+
+
+async def test_a_router_that_wakes_up_after_its_session_takes_nothing_back(
+    kafka: KafkaSettings, producer: EventProducer, processes: Fleet, tmp_path: Path
+) -> None:
+    """F14: SIGSTOP beyond the session timeout, then CONT: its late commit is refused, its repeats have the same ids."""
+    reports = routine_reports(12_000)
+    stats = processes.stats(0, sqlite_url(tmp_path / "stats.db"))
+    zombie, other = processes.router(0), processes.router(1)
+    await stats.start()
+    await zombie.start()
+    await put_on_kafka(producer, reports[:10_000])
+    _signal(zombie, signal.SIGSTOP)
+    assert await unread(kafka, GROUP, REPORTS) > 0
+    await other.start()
+    await is_read_up(kafka, GROUP, REPORTS, 60 + SESSION_SECONDS)
+    await share_partitions(REPORTS, other)
+    behind: list[int] = []
+    _signal(zombie, signal.SIGCONT)
+
+    async def is_back() -> bool:
+        behind.append(await unread(kafka, GROUP, REPORTS))
+        return 0 < len(await owned_partitions(zombie, REPORTS)) < topics.WIDE
+
+    await eventually(is_back, 40)
+    assert max(behind) == 0, f"It committed what others had gone past: {behind}"
+    await share_partitions(REPORTS, zombie, other)
+    await put_on_kafka(producer, reports[10_000:])
+    await is_read_up(kafka, GROUP, REPORTS, 60)
+    repeats = await assert_routed_once(kafka, reports)
+    await assert_counted_once(stats.url, ids_of(reports), 60)
+    print(f"{repeats} after it woke up")  # noqa: T201
+
+
+def _signal(service: ServiceProcess, number: signal.Signals) -> None:
+    assert service.process is not None
+    service.process.send_signal(number)

@@ -1,0 +1,213 @@
+"""Who may do what, asked of the real authorizer: everybody, every topic, every operation, allowed and denied."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from services.cli.kafka_admin import _OPERATIONS, _options
+from shared.domain.taxonomy import default_taxonomy
+from shared.messaging import access, topics
+from shared.messaging.connection import connection_options
+from shared.settings import KafkaSettings
+from tests.support.clusters import ProtectedKafka
+
+OPDS = tuple(default_taxonomy().opds)
+TOPICS = tuple(spec.name for spec in topics.all_topics(OPDS))
+ASKED: tuple[access.Operation, ...] = ("read", "write", "describe")
+TIMEOUT_S = 30
+
+
+@asynccontextmanager
+async def _producer(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(**connection_options(settings), acks="all", enable_idempotence=True)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def _write(settings: KafkaSettings, topic: str) -> None:
+    async with _producer(settings) as producer:
+        await producer.send_and_wait(topic, b"{}", key=b"k")
+
+
+async def _read(settings: KafkaSettings, topic: str, group: str) -> bytes | None:
+    """The first record of a topic, read as a member of a group that commits what it has read."""
+    consumer = AIOKafkaConsumer(
+        topic,
+        **connection_options(settings),
+        group_id=group,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    try:
+        value: bytes | None = (await asyncio.wait_for(consumer.getone(), TIMEOUT_S)).value
+        await consumer.commit()
+        return value
+    finally:
+        await consumer.stop()
+
+
+def _allowed(settings: KafkaSettings) -> set[tuple[str, str]]:
+    """What Kafka itself says that this user may do to our topics; topics that it must not see are left out."""
+    client = AdminClient(_options(settings))
+    seen = [name for name in client.list_topics(timeout=TIMEOUT_S).topics if name in TOPICS]
+    if not seen:
+        return set()
+    told = client.describe_topics(TopicCollection(seen), include_authorized_operations=True)
+    kinds = {operation: name for name, operation in _OPERATIONS.items()}
+    return {
+        (topic, kinds[operation])
+        for topic, future in told.items()
+        for operation in future.result(TIMEOUT_S).authorized_operations
+        if kinds.get(operation) in ASKED
+    }
+
+
+def _granted(user: str) -> set[tuple[str, str]]:
+    grants = access.all_grants(OPDS)
+    return {
+        (topic, operation)
+        for topic in TOPICS
+        for operation in ASKED
+        if any(grant.covers(user, "topic", topic, operation) for grant in grants)
+    }
+
+
+@pytest.mark.parametrize("user", access.principals(OPDS))
+def test_a_user_may_do_what_the_table_says_and_nothing_else(kafka: ProtectedKafka, user: str) -> None:
+    """All 73 topics times read, write and describe: Kafka's answer equals the table, in both directions."""
+    assert _allowed(kafka.as_user(user)) == _granted(user)
+
+
+@pytest.mark.parametrize(
+    ("user", "topic"),
+    [
+        ("channel-112", "channels.112.v1"),
+        ("intake", "reports.emergency.v1"),
+        ("intake", "reports.updates.v1"),
+        ("intake", "lifecycle.v1"),
+        ("router", "opd.dishub.emergency.v1"),
+        ("notifier", "opd.liveroom.emergency.v1"),
+        ("stats", "stats.dlq.v1"),
+        ("opd-dishub", "departments.dishub.v1"),
+    ],
+)
+async def test_who_should_write_can(kafka: ProtectedKafka, user: str, topic: str) -> None:
+    """A real record, acknowledged by the copies that it needs."""
+    await _write(kafka.as_user(user), topic)
+
+
+@pytest.mark.parametrize(
+    ("user", "topic"),
+    [
+        ("channel-laksa", "channels.112.v1"),
+        ("channel-laksa", "reports.routine.v1"),
+        ("opd-dishub", "departments.bpbd.v1"),
+        ("opd-dishub", "opd.dishub.routine.v1"),
+        ("opd-dishub", "lifecycle.v1"),
+        ("notifier", "opd.dishub.routine.v1"),
+        ("router", "reports.emergency.v1"),
+        ("stats", "lifecycle.v1"),
+        ("lag-exporter", "stats.dlq.v1"),
+    ],
+)
+async def test_who_should_not_write_is_refused(kafka: ProtectedKafka, user: str, topic: str) -> None:
+    """Nobody speaks for another, and a department cannot write what it was told."""
+    # who may write nowhere is not even given a producer's id
+    with pytest.raises((TopicAuthorizationFailedError, ClusterAuthorizationFailedError)):
+        await _write(kafka.as_user(user), topic)
+
+
+@pytest.mark.parametrize(
+    ("user", "topic", "group"),
+    [
+        ("intake", "channels.112.v1", "intake-112"),
+        ("router", "reports.emergency.v1", "router-emergency"),
+        ("notifier", "opd.bpbd.emergency.v1", "notifier-emergency"),
+        ("stats", "lifecycle.v1", "stats"),
+        ("opd-dishub", "opd.dishub.emergency.v1", "dishub-call-centre"),
+    ],
+)
+async def test_who_should_read_can(kafka: ProtectedKafka, user: str, topic: str, group: str) -> None:
+    """As a member of its own group, which keeps its place."""
+    await _write(kafka.administrator, topic)
+    assert await _read(kafka.as_user(user), topic, group) == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("user", "topic", "group"),
+    [
+        ("opd-dishub", "opd.bpbd.emergency.v1", "dishub-call-centre"),
+        ("opd-dishub", "reports.routine.v1", "dishub-call-centre"),
+        ("opd-dishub", "departments.dishub.v1", "dishub-call-centre"),
+        ("channel-112", "channels.112.v1", "intake-112"),
+        ("stats", "reports.emergency.v1", "stats"),
+        ("lag-exporter", "lifecycle.v1", "lag-exporter"),
+    ],
+)
+async def test_who_should_not_read_is_refused(kafka: ProtectedKafka, user: str, topic: str, group: str) -> None:
+    """A department sees its own reports only; what counts sees no report; what measures lag sees no record."""
+    await _write(kafka.administrator, topic)
+    with pytest.raises((TopicAuthorizationFailedError, GroupAuthorizationFailedError)):
+        await _read(kafka.as_user(user), topic, group)
+
+
+@pytest.mark.parametrize("group", ["bpbd-call-centre", "stats", "router-emergency"])
+async def test_nobody_takes_part_in_anothers_group(kafka: ProtectedKafka, group: str) -> None:
+    """Or it could take another's records away by committing past them."""
+    with pytest.raises(GroupAuthorizationFailedError):
+        await _read(kafka.as_user("opd-dishub"), "opd.dishub.emergency.v1", group)
+
+
+@pytest.mark.parametrize("user", ["intake", "opd-dishub", "lag-exporter"])
+async def test_nobody_but_the_administrator_makes_a_topic(kafka: ProtectedKafka, user: str) -> None:
+    """Neither on purpose nor by a misspelt name."""
+    admin = AIOKafkaAdminClient(**connection_options(kafka.as_user(user)))
+    await admin.start()
+    try:
+        answer = await admin.create_topics([NewTopic("made.by.nobody", 1, 3)])
+        refused: Iterable[int] = [code for _, code, *_ in answer.topic_errors]
+        assert [for_code(code) for code in refused] == [TopicAuthorizationFailedError]
+    finally:
+        await admin.close()
+
+
+@pytest.mark.parametrize(("user", "password"), [("opd-dishub", "wrong-password-of-dishub"), ("nobody", "x" * 20)])
+async def test_who_cannot_prove_who_they_are_does_not_come_in(kafka: ProtectedKafka, user: str, password: str) -> None:
+    """A wrong password and an unknown name get the same answer."""
+    settings = kafka.cluster.connection(user, password)
+    producer = AIOKafkaProducer(**connection_options(settings))
+    try:
+        with pytest.raises(KafkaError, match=r"Authentication|bootstrap"):
+            await producer.start()
+    finally:
+        await producer.stop()
+
+
+async def test_without_a_name_nobody_comes_in(kafka: ProtectedKafka) -> None:
+    """There is no listener that asks nothing."""
+    for member in kafka.cluster.cluster.members:
+        for port in (member.port, member.nodes_port, member.controller_port):
+            producer = AIOKafkaProducer(bootstrap_servers=f"127.0.0.1:{port}", request_timeout_ms=2_000)
+            try:
+                with pytest.raises(KafkaConnectionError):
+                    await producer.start()
+            finally:
+                await producer.stop()

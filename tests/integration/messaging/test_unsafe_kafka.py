@@ -1,0 +1,97 @@
+"""A service does not start on a Kafka that could lose what it accepts, and says what to change."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from shared.broker import EmbeddedKafka
+from shared.db.engine import sqlite_url
+from shared.domain.taxonomy import default_taxonomy
+from shared.messaging import topics
+from shared.messaging.topic_admin import create_topics
+from tests.support.intake_process import write_channels
+from tests.support.service_process import ServiceProcess
+from tests.support.waiting import eventually
+
+SECONDS = 60.0
+THREE_COPIES = {"LAKSA_KAFKA_REPLICATION_FACTOR": "3", "LAKSA_KAFKA_MIN_INSYNC_REPLICAS": "2"}
+
+
+def _service(kind: str, kafka: str, directory: Path, settings: Mapping[str, str]) -> ServiceProcess:
+    own = {
+        "intake": {
+            "LAKSA_SPOOL_DIRECTORY": str(directory / "spool"),
+            "LAKSA_CHANNELS_FILE": str(write_channels(directory)),
+        },
+        "router": {},
+        "stats": {"LAKSA_DATABASE_URL": sqlite_url(directory / "stats.db")},
+    }[kind]
+    lane = ["--lane", "emergency"] if kind == "router" else []
+    return ServiceProcess([f"services.{kind}", *lane], kafka, directory, {**own, **settings})
+
+
+async def _last_words(service: ServiceProcess) -> str:
+    """What it says before it ends by itself."""
+    await service.launch()
+    try:
+        assert service.process is not None
+        await eventually(lambda: service.process is None or service.process.returncode is not None, SECONDS)
+        assert service.process.returncode != 0
+    finally:
+        await service.kill_if_running()
+    lines = [json.loads(line) for line in service.log.read_text().splitlines() if line.startswith("{")]
+    return "\n".join(line.get("what", "") for line in lines if line["level"] == "critical")
+
+
+@pytest.mark.parametrize("kind", ["intake", "router", "stats"])
+async def test_fewer_copies_than_the_environment_asks_for_end_the_service(kind: str, tmp_path: Path) -> None:
+    """One node for trying out with the settings of a city: the setting and the topic are named."""
+    async with EmbeddedKafka(tmp_path / "var") as broker:
+        await create_topics(broker.connection(), topics.all_topics(default_taxonomy().opds))
+        said = await _last_words(_service(kind, broker.bootstrap_servers, tmp_path, THREE_COPIES))
+    assert "has 1 copies and LAKSA_KAFKA_REPLICATION_FACTOR asks for 3" in said
+    assert "has min.insync.replicas=1 and LAKSA_KAFKA_MIN_INSYNC_REPLICAS asks for 2" in said
+
+
+async def test_a_kafka_that_makes_topics_by_itself_ends_the_service(tmp_path: Path) -> None:
+    """A misspelt topic would take reports that nobody reads."""
+    broker = EmbeddedKafka(tmp_path / "var")
+    broker.prepare()
+    config = broker.folders.home / "server.properties"
+    config.write_text(config.read_text().replace("auto.create.topics.enable=false", "auto.create.topics.enable=true"))
+    try:
+        broker.start()
+        await broker.wait_ready()
+        await create_topics(broker.connection(), topics.all_topics(default_taxonomy().opds))
+        said = await _last_words(_service("router", broker.bootstrap_servers, tmp_path, {}))
+    finally:
+        await broker.stop()
+    assert "set auto.create.topics.enable=false on its nodes" in said
+
+
+async def test_settings_that_contradict_themselves_end_the_service_before_it_connects(tmp_path: Path) -> None:
+    """Two of one copy can never be; the sentence names both, and the process ends with 1."""
+    needless = {"LAKSA_KAFKA_MIN_INSYNC_REPLICAS": "2"}
+    service = _service("router", "127.0.0.1:1", tmp_path, needless)
+    await service.launch()
+    assert service.process is not None
+    await eventually(lambda: service.process is None or service.process.returncode is not None, SECONDS)
+    assert service.process.returncode == 1
+    assert "LAKSA_KAFKA_MIN_INSYNC_REPLICAS=2 of 1 copies" in service.log.read_text()
+
+
+async def test_a_topic_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+    """Not ready, with the command to run; ready once somebody has run it."""
+    async with EmbeddedKafka(tmp_path / "var") as broker:
+        router = _service("router", broker.bootstrap_servers, tmp_path, {})
+        await router.launch()
+        try:
+            await eventually(lambda: "run `laksa topics apply`" in router.log.read_text(), SECONDS)
+            assert not await router.is_ready()
+            await create_topics(broker.connection(), topics.all_topics(default_taxonomy().opds))
+            await eventually(router.is_ready, SECONDS)
+            await router.stop()
+        finally:
+            await router.kill_if_running()
