@@ -230,7 +230,7 @@ def alerts() -> list[dict[str, Any]]:
 
 def provisioned_source() -> dict[str, Any]:
     """Grafana's one data source."""
-    read = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/prometheus.yml").read_text(encoding="utf-8"))
+    read = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/laksa.yml").read_text(encoding="utf-8"))
     (source,) = read["datasources"]
     assert isinstance(source, dict)
     return source
