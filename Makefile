@@ -1,11 +1,18 @@
 # Everything a person needs here; `make` alone lists it. Wants make and a Python of 3.11 or newer, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-cluster soak bench lint format clean lock jars-lock vendor env-example
+.PHONY: help setup run up down ps test test-cluster soak bench lint format clean lock jars-lock vendor env-example
 
 BIN := .venv/bin
 # Tiers from fast to slow, so that a fault shows early.
 TIERS ?= architecture unit contract component integration e2e faults
 ONCE ?=
+# DEMO=0: no call centre and no reference data.
+DEMO ?= 1
+COMPOSE := docker compose $(if $(filter-out 0 no false,$(DEMO)),--profile demo)
+# docker's own messages do not say what to do.
+NEED_ENGINE = { docker compose version && docker info; } >/dev/null 2>&1 || { \
+  echo "No Docker engine with its compose plugin answers here. Start one (docs/deploy.md), or use make run, which needs none" >&2; \
+  exit 1; }
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +33,25 @@ setup: ## make .venv from the lock file; done by itself where needed
 
 run: setup ## start everything and show the 112 table; ONCE=1 ends after the table, DB=postgres
 	@exec $(BIN)/laksa run $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(DB),--db $(DB))
+
+up: setup ## start docker-compose.yml: three Kafka nodes, PostgreSQL, services, Grafana; DEMO=0 without reference data
+	@$(NEED_ENGINE)
+	@$(BIN)/laksa secrets
+	@$(COMPOSE) up --detach --build
+	@$(if $(findstring demo,$(COMPOSE)),$(COMPOSE) logs --follow --no-log-prefix --tail 40 reference-data && \
+	  test "$$(docker inspect --format '{{.State.ExitCode}}' "$$($(COMPOSE) ps --all --quiet reference-data)")" = 0)
+	@echo "board    http://$$($(COMPOSE) port stats 8105)/"
+	@echo "intake   http://$$($(COMPOSE) port intake 8100)/docs (keys in deploy/secrets/secrets.json)"
+	@echo "Grafana  http://$$($(COMPOSE) port grafana 3000)/ (admin; GRAFANA_ADMIN_PASSWORD in .env)"
+	@echo "mail     http://$$($(COMPOSE) port mailpit 8025)/"
+
+down: ## stop it; the data stay in their volumes
+	@$(NEED_ENGINE)
+	@docker compose --profile demo down
+
+ps: ## what of it runs, and how healthy it is
+	@$(NEED_ENGINE)
+	@docker compose --profile demo ps --all
 
 test: setup ## every test, on an embedded Apache Kafka
 	@exec $(BIN)/python -m pytest $(wildcard $(addprefix tests/,$(TIERS))) $(ARGS)

@@ -7,6 +7,7 @@ state of a delivery is seen. Run as ``python -m services.cli.call_centre``.
 
 import asyncio
 import hashlib
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
@@ -161,11 +162,27 @@ def make_app(settings: CallCentreSettings) -> web.Application:
     return app
 
 
+def tls_of(settings: CallCentreSettings) -> ssl.SSLContext | None:
+    """What to serve https with, where a certificate is set."""
+    if settings.tls_certificate_file is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
+    return context
+
+
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = CallCentreSettings()
     configure_logs("call-centre", settings.log_level)
-    web.run_app(make_app(settings), host=settings.http_host, port=settings.http_port, access_log=None, print=None)
+    web.run_app(
+        make_app(settings),
+        host=settings.http_host,
+        port=settings.http_port,
+        ssl_context=tls_of(settings),
+        access_log=None,
+        print=None,
+    )
 
 
 if __name__ == "__main__":

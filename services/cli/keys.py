@@ -63,6 +63,12 @@ def load_secrets(layout: Layout) -> Secrets:
 
 def write_configuration(layout: Layout, made: Secrets, call_centre_url: str) -> None:
     """Write the channels file for intake (hashes only) and the endpoints file for the notifiers."""
+    write_private(layout.channels, channels_file(made))
+    write_private(layout.endpoints, endpoints_file(made, call_centre_url))
+
+
+def channels_file(made: Secrets) -> str:
+    """The text of the channels file: names, hashes of the keys, scopes."""
     channels = [
         {
             "name": str(name),
@@ -71,9 +77,13 @@ def write_configuration(layout: Layout, made: Secrets, call_centre_url: str) -> 
         }
         for name in Channel
     ]
-    write_private(layout.channels, yaml.safe_dump({"channels": channels}, sort_keys=False))
+    return yaml.safe_dump({"channels": channels}, sort_keys=False)
+
+
+def endpoints_file(made: Secrets, call_centre_url: str) -> str:
+    """The text of the endpoints file, with the demo call centre behind every department that is pushed."""
     endpoints = [_endpoint_entry(one, made, call_centre_url) for one in demo_endpoints()]
-    write_private(layout.endpoints, yaml.safe_dump({"endpoints": endpoints}, sort_keys=False))
+    return yaml.safe_dump({"endpoints": endpoints}, sort_keys=False)
 
 
 def _endpoint_entry(one: DemoEndpoint, made: Secrets, call_centre_url: str) -> dict[str, Any]:

@@ -105,6 +105,35 @@ def tail_command(
     raise typer.Exit(_outcome(tail(_layout(), console, opd=opd, lane=lane, only_new=new, follow=follow), console))
 
 
+@app.command("secrets")
+def secrets_command() -> None:
+    """Make what docker-compose.yml needs and is not there yet: .env, and keys and users in deploy/secrets.
+
+    Nothing that is there is written again.
+    """
+    from services.cli.deploy_secrets import default_deployment, make_secrets
+
+    console = Console(highlight=False)
+    try:
+        raise typer.Exit(make_secrets(default_deployment(), console))
+    except LaksaError as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+@app.command("seed")
+def seed_command() -> None:
+    """Send the reference data to an intake that runs elsewhere, wait for the 112 table, and show it.
+
+    The addresses and keys come from LAKSA_INTAKE_URL, LAKSA_STATS_URL and LAKSA_API_KEYS_FILE. What was sent is
+    remembered in LAKSA_VAR_DIR: a repeat sends nothing twice. Ends with 1 where the table is not the published one.
+    """
+    from services.cli.remote_seeding import seed
+
+    console = Console(highlight=False)
+    raise typer.Exit(_outcome(seed(console), console))
+
+
 @topics_app.command("apply")
 def topics_apply_command(
     users: Annotated[Path | None, typer.Option(help="YAML file of passwords, users: {name: password}")] = None,

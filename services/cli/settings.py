@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DatabaseKind = Literal["sqlite", "postgres"]
@@ -35,3 +35,23 @@ class CallCentreSettings(BaseSettings):
     http_port: int = Field(default=8106, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one")
     endpoints_file: Path = Field(description="The endpoints file that the notifier reads: it holds the secrets")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least severe line")
+    tls_certificate_file: Path | None = Field(
+        default=None, description="PEM certificate to serve https with; without it http, which only loopback may use"
+    )
+    tls_key_file: Path | None = Field(default=None, description="PEM key of the certificate")
+
+
+class SeedSettings(BaseSettings):
+    """Settings of ``laksa seed``, which sends the reference data to a pipeline that runs elsewhere."""
+
+    model_config = SettingsConfigDict(env_prefix="LAKSA_", extra="ignore")
+
+    intake_url: str = Field(description="Base of intake")
+    stats_url: str = Field(description="Base of stats")
+    api_keys_file: Path = Field(description="JSON file with the channels' keys below api_keys, as laksa secrets makes")
+    var_dir: Path = Field(default=PROJECT / "var", description="Folder that remembers what was sent")
+
+    @field_validator("intake_url", "stats_url")
+    @classmethod
+    def _without_slash(cls, url: str) -> str:
+        return url.rstrip("/")

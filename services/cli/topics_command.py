@@ -12,9 +12,9 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 from rich.console import Console
 
+from services.cli.compose_variables import ADMIN_USER
 from services.cli.kafka_admin import KafkaAdmin
 from services.cli.topics_plan import AccessPlan, Plan, plan_access, plan_topics
-from shared.broker.config import ADMIN_USER
 from shared.domain.taxonomy import default_taxonomy
 from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.messaging import access, topics

@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
-from services.cli.settings import CallCentreSettings, CliSettings
+from services.cli.compose_variables import variables
+from services.cli.settings import CallCentreSettings, CliSettings, SeedSettings
 from services.intake.settings import IntakeSettings
 from services.notifier.settings import NotifierSettings
 from services.router.settings import RouterSettings
@@ -27,12 +28,16 @@ PARTS: dict[str, type[BaseSettings]] = {
     "Notifier": NotifierSettings,
     "Stats": StatsSettings,
     "Demo call centre": CallCentreSettings,
+    "laksa seed": SeedSettings,
 }
 # The embedded broker reads these itself, from whatever variables it is handed.
 OF_THE_BROKER = {
     "LAKSA_CACHE_DIR": "Where Kafka's jars are kept between runs; default: laksa/ in $XDG_CACHE_HOME or ~/.cache",
     "LAKSA_MAVEN_REPOSITORY": "Address of another Maven repository to fetch Kafka's jars from, such as a mirror",
 }
+COMPOSE = """\
+# --- docker-compose.yml: what it reads from `.env`, which `make up` makes; only these stand there.
+# Made by `laksa secrets` where there is no value; names behind `#` may be left out."""
 HEAD = """\
 # Every setting, as environment variables. A name without `#` in front is required by the process that reads it.
 # Written by `make env-example` from the settings classes; a test keeps it true.
@@ -47,6 +52,9 @@ def render() -> str:
     lines += ["", "# --- The embedded Kafka"]
     for name, meaning in OF_THE_BROKER.items():
         lines += [f"# {meaning}", f"#{name}="]
+    lines += ["", *COMPOSE.splitlines()]
+    for one in variables():
+        lines += [f"# {one.meaning}", f"{'' if one.make else '#'}{one.name}={one.default}"]
     return "\n".join(lines) + "\n"
 
 

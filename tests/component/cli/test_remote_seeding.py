@@ -1,0 +1,109 @@
+"""``laksa seed``: what it sends, and what it says of the table that it then finds."""
+
+import io
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from rich.console import Console
+
+from services.cli import remote_seeding
+from services.cli.front_door import Refused
+from services.cli.remote_seeding import seed
+from shared.domain.lanes import Channel
+from shared.domain.published import CALLS_112_TANGERANG_2024
+from shared.errors import ConfigurationError, LaksaError
+
+KEYS = {str(name): f"key of {name}" for name in Channel}
+PUBLISHED = {
+    "rows": [{"key": key, "label": key, "count": count} for key, count in CALLS_112_TANGERANG_2024.parts.items()],
+    "total": CALLS_112_TANGERANG_2024.total,
+}
+WRONG = {**PUBLISHED, "total": 375}
+
+
+@asynccontextmanager
+async def pipeline(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, *, table: dict[str, Any] | None, status: int = 202
+) -> AsyncIterator[Counter[str]]:
+    """An intake that answers with this status and a stats with this table; yields what was sent, by path."""
+    sent: Counter[str] = Counter()
+
+    async def take(request: web.Request) -> web.Response:
+        assert request.headers["X-API-Key"] in KEYS.values()
+        sent[request.path] += 1
+        return web.json_response({}, status=status)
+
+    async def count(_request: web.Request) -> web.Response:
+        return web.json_response(table or {}, status=200 if table else 503)
+
+    app = web.Application()
+    app.add_routes([web.post("/v1/{kind}", take), web.get("/v1/stats/112", count)])
+    (folder / "keys.json").write_text(json.dumps({"api_keys": KEYS, "endpoints": {}}), encoding="utf-8")
+    async with TestServer(app, host="127.0.0.1") as server:
+        monkeypatch.setenv("LAKSA_INTAKE_URL", str(server.make_url("")))  # ends with a slash, and that does not matter
+        monkeypatch.setenv("LAKSA_STATS_URL", str(server.make_url("")))
+        monkeypatch.setenv("LAKSA_API_KEYS_FILE", str(folder / "keys.json"))
+        monkeypatch.setenv("LAKSA_VAR_DIR", str(folder))
+        yield sent
+
+
+async def test_it_sends_once_and_shows_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """0 where the table is the published one; a second run finds in its folder that nothing is left to send."""
+    said = io.StringIO()
+    async with pipeline(monkeypatch, tmp_path, table=PUBLISHED) as sent:
+        assert await seed(Console(file=said)) == 0
+        first = dict(sent)
+        assert await seed(Console(file=said)) == 0
+        assert dict(sent) == first
+    assert sent["/v1/calls"] >= 376
+    assert sent["/v1/reports"] > 0
+    assert "376" in said.getvalue()
+    assert "0 requests sent now" in said.getvalue()
+
+
+async def test_another_table_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1, and a line that says what differs."""
+    monkeypatch.setattr(remote_seeding, "TABLE_SECONDS", 0.2)
+    said = io.StringIO()
+    async with pipeline(monkeypatch, tmp_path, table=WRONG):
+        assert await seed(Console(file=said, width=200)) == 1
+    assert "total: stats says 375, published is 376" in said.getvalue()
+
+
+async def test_a_stats_that_never_answers_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says which setting to look at."""
+    monkeypatch.setattr(remote_seeding, "TABLE_SECONDS", 0.2)
+    async with pipeline(monkeypatch, tmp_path, table=None):
+        with pytest.raises(LaksaError, match="LAKSA_STATS_URL"):
+            await seed(Console(file=io.StringIO()))
+
+
+async def test_a_refusal_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A definite no is not tried again."""
+    async with pipeline(monkeypatch, tmp_path, table=PUBLISHED, status=403):
+        with pytest.raises(Refused):
+            await seed(Console(file=io.StringIO()))
+
+
+async def test_it_says_which_settings_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them at once."""
+    for name in ("LAKSA_INTAKE_URL", "LAKSA_STATS_URL", "LAKSA_API_KEYS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match="LAKSA_INTAKE_URL, LAKSA_STATS_URL, LAKSA_API_KEYS_FILE"):
+        await seed(Console(file=io.StringIO()))
+
+
+async def test_a_file_without_keys_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent."""
+    async with pipeline(monkeypatch, tmp_path, table=PUBLISHED) as sent:
+        (tmp_path / "keys.json").write_text("{}", encoding="utf-8")
+        with pytest.raises(ConfigurationError, match="LAKSA_API_KEYS_FILE"):
+            await seed(Console(file=io.StringIO()))
+    assert not sent
