@@ -1,5 +1,6 @@
 """One way to open a database, for SQLite (the embedded default) and PostgreSQL."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from shared.errors import DatabaseUnavailable
 
 SQLITE_BUSY_TIMEOUT_MS = 5_000  # longer than any transaction here; past it the writer in the way is stuck
+SQLITE_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
+    "foreign_keys=ON",
+)
+SQLITE_FAULTS = (sqlite3.OperationalError, sqlite3.InterfaceError)
 
 
 def sqlite_url(path: Path) -> str:
@@ -45,12 +53,7 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver would otherwise begin on its own, and deferred
     cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
-        "foreign_keys=ON",
-    ):
+    for pragma in SQLITE_PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -64,14 +67,15 @@ def _begin_sqlite(connection: Any) -> None:
 def database_errors() -> Iterator[None]:
     """Turn what is wrong *around* the database into `DatabaseUnavailable`; faults of our SQL pass unchanged.
 
-    As far as the driver tells them apart: SQLite's calls a syntax error an ``OperationalError`` too.
+    As far as the driver tells them apart: SQLite's calls a syntax error an ``OperationalError`` too. SQLite's own
+    errors count like those that SQLAlchemy makes of them.
 
     Raises:
         DatabaseUnavailable: connection refused or lost, locked, full, read-only, or no connection free in the pool.
     """
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
+    except (OperationalError, InterfaceError, PoolTimeoutError, *SQLITE_FAULTS, OSError) as error:
         raise DatabaseUnavailable("The database does not answer") from error
     except DBAPIError as error:
         if not error.connection_invalidated:
