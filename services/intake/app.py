@@ -51,7 +51,7 @@ from shared.observability.ops import Background, ops_routes, running
 from shared.observability.problems import install_problem_handlers
 
 TITLE = "LAKSA intake"
-LINGER: Mapping[Lane, timedelta] = {Lane.EMERGENCY: timedelta(0), Lane.ROUTINE: timedelta(milliseconds=5)}
+GATHER: Mapping[Lane, timedelta] = {Lane.EMERGENCY: timedelta(0), Lane.ROUTINE: timedelta(milliseconds=50)}
 
 Clock = Callable[[], datetime]
 
@@ -209,7 +209,7 @@ async def _working(parts: Parts) -> AsyncIterator[None]:
 
 def _build_consumption(parts: Parts) -> Consumption:
     settings = parts.settings
-    producer = _build_producer(parts, timedelta(0))
+    producer = _build_producer(parts)
     broker = make_broker(settings)
     stops: set[asyncio.Task[None]] = set()  # asyncio itself keeps no hold of its tasks
 
@@ -227,8 +227,8 @@ def _build_consumption(parts: Parts) -> Consumption:
 
 def _build_relay(parts: Parts, lane: Lane) -> Background:
     """The loop that empties a lane's spool, through a producer of its own."""
-    producer = _build_producer(parts, LINGER[lane])
-    relay = Relay(parts.files[lane].outbox, producer, lane=lane, metrics=parts.messaging)
+    producer = _build_producer(parts)
+    relay = Relay(parts.files[lane].outbox, producer, lane=lane, metrics=parts.messaging, gather=GATHER[lane])
 
     async def run(stopping: asyncio.Event) -> None:
         try:
@@ -239,9 +239,9 @@ def _build_relay(parts: Parts, lane: Lane) -> Background:
     return run
 
 
-def _build_producer(parts: Parts, linger: timedelta) -> EventProducer:
+def _build_producer(parts: Parts) -> EventProducer:
     return EventProducer(
-        partial(make_client, parts.settings.kafka, linger=linger),
+        partial(make_client, parts.settings.kafka),
         deadline=parts.settings.publish_deadline,
         metrics=parts.messaging,
     )

@@ -64,10 +64,11 @@ def outbox_rows(records: Sequence[OutgoingRecord]) -> list[dict[str, object]]:
 
 @dataclass(frozen=True, slots=True)
 class PendingRecord:
-    """One row of the outbox: its id and the record to publish."""
+    """One row of the outbox: its id, the record to publish, and the Unix time at which it was written."""
 
     row_id: int
     record: OutgoingRecord
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,15 @@ class OutboxDepth:
 
     records: int
     oldest_seconds: float
+
+
+def depth_of(pending: Sequence[PendingRecord]) -> OutboxDepth:
+    """How much waits, where these are all that do."""
+    return OutboxDepth(len(pending), _age(pending[0].created_at)) if pending else OutboxDepth(0, 0.0)
+
+
+def _age(created_at: float) -> float:
+    return max(0.0, time.time() - created_at)  # not less than none: the clock may have been set back
 
 
 class Outbox:
@@ -124,6 +134,7 @@ class Outbox:
                     value=row.value,
                     headers=[(name, value.encode()) for name, value in orjson.loads(row.headers)],
                 ),
+                row.created_at,
             )
             for row in rows
         ]
@@ -149,7 +160,7 @@ class Outbox:
                 last = await connection.scalar(newest)
         if first is None or last is None:
             return OutboxDepth(0, 0.0)
-        return OutboxDepth(last - first.id + 1, max(0.0, time.time() - first.created_at))
+        return OutboxDepth(last - first.id + 1, _age(first.created_at))
 
     def _are(self, row_ids: Sequence[int]) -> ColumnElement[bool]:
         """These rows; where no number between them is missing, by the first and the last, which costs least."""
