@@ -12,6 +12,9 @@ from typing import Any
 MAX_NUMBER_CHARACTERS = 100  # longer ones are attacks: what we read has degrees and no other numbers
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
 class Malformed(Exception):  # noqa: N818  # named as the answer's code is
     """Not one JSON object in UTF-8."""
 
@@ -49,7 +52,7 @@ def read_document(body: bytes, kind: str) -> Document:
         fields = json.loads(
             body.decode("utf-8-sig"), object_pairs_hook=collect, parse_int=_read_int, parse_float=_read_float
         )
-        canonical = json.dumps([kind, fields], sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        canonical = _CANONICAL.encode([kind, fields]).encode()
     except (ValueError, RecursionError):
         raise Malformed("Not JSON in UTF-8") from None  # the parser's own error would quote the body
     if not isinstance(fields, dict):
