@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
+from services.intake.admission import Admission
 from services.intake.channels import Channels, load_channels
 from services.intake.handlers import (
     CALLS,
@@ -133,11 +134,14 @@ def build_http(parts: Parts) -> Starlette:
 
 
 def _build_routes(parts: Parts) -> list[BaseRoute]:
+    admission = Admission(parts.settings.reports_in_hand, default_taxonomy())
+    parts.metrics.in_hand.set_function(lambda: admission.in_hand)
     api = IntakeApi(
         parts.registration,
         parts.channels,
         default_taxonomy(),
         parts.metrics,
+        admission=admission,
         body_timeout=parts.settings.body_timeout,
     )
     openapi = JSONResponse(openapi_of(TITLE, *api.operations()))

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from services.intake.admission import TOO_BUSY, Admission, busy_answer
 from services.intake.bodies import CallBody, ReportBody
 from services.intake.channels import Channels, Scope, Sender
 from services.intake.faults import Fault
@@ -52,12 +53,14 @@ class IntakeApi:
         taxonomy: Taxonomy,
         metrics: IntakeMetrics,
         *,
+        admission: Admission,
         body_timeout: timedelta,
     ) -> None:
         self._registration = registration
         self._channels = channels
         self._taxonomy = taxonomy
         self._metrics = metrics
+        self._admission = admission
         self._body_seconds = body_timeout.total_seconds()
 
     def operations(self) -> list[Operation]:
@@ -107,11 +110,15 @@ class IntakeApi:
     ) -> Response:
         try:
             body = await read_body(request, self._body_seconds)
-            origin = self._origin_of(request, sender, lenient=lenient)
-            submission = read(body, now=origin.received_at, taxonomy=self._taxonomy)
-            if isinstance(submission, Rejected):
-                raise await self._rejected(submission, body, origin)
-            registered = await self._register(submission, origin)
+            if not lenient and self._admission.refuses(body, sender.channel):
+                self._count_refusal(sender.channel, TOO_BUSY, lenient=lenient)
+                return busy_answer(request.state.traceparent)
+            with self._admission.holding():
+                origin = self._origin_of(request, sender, lenient=lenient)
+                submission = read(body, now=origin.received_at, taxonomy=self._taxonomy)
+                if isinstance(submission, Rejected):
+                    raise await self._rejected(submission, body, origin)
+                registered = await self._register(submission, origin)
         except Problem as problem:
             self._count_refusal(sender.channel, problem.code, lenient=lenient)
             raise
