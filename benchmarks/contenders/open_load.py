@@ -8,7 +8,7 @@ has come while every connection still waits for an answer is not sent; it counts
 import asyncio
 import sys
 import time
-from collections import Counter, deque
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import cast
 
@@ -30,7 +30,7 @@ class Sent:
 
     offered: int = 0
     sent: int = 0
-    answers: Counter[str] = field(default_factory=Counter)
+    answers: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -48,7 +48,8 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         # each answer is small enough to come in one piece
-        self._sent.answers[data[9:12].decode()] += 1
+        status = data[9:12].decode()
+        self._sent.answers[status] = self._sent.answers.get(status, 0) + 1
         self._free.append(self)
 
 

@@ -1,5 +1,6 @@
 """How many routine reports may be in hand at once. Past that they are refused, so that emergencies are not delayed."""
 
+import asyncio
 import codecs
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ from shared.observability.tracing import trace_id_of
 
 TOO_BUSY: Final = "too_busy"
 RETRY_SECONDS: Final = 2
+# A refusal is given after a while, on a connection that so long brings nothing new. Given at once it would be answered
+# at once by the next report, and reading those would take the time that emergencies need.
+HOLD_SECONDS: Final = 0.3
+MOST_HELD: Final = 1_000  # of some KiB each
 _TRACE_ID: Final = b"%(trace_id)s"
 # Written once: whoever refuses thousands a second must not build thousands of documents.
 _PROBLEM: Final = orjson.dumps(
@@ -37,6 +42,7 @@ class Admission:
         self._limit = limit
         self._taxonomy = taxonomy
         self._in_hand = 0
+        self._held = 0
 
     @property
     def in_hand(self) -> int:
@@ -55,6 +61,16 @@ class Admission:
             yield
         finally:
             self._in_hand -= 1
+
+    async def hold_back(self) -> None:
+        """Wait before a refusal is given; not where too many wait already."""
+        if self._held >= MOST_HELD:
+            return
+        self._held += 1
+        try:
+            await asyncio.sleep(HOLD_SECONDS)
+        finally:
+            self._held -= 1
 
 
 def is_urgent(body: bytes, channel: Channel, taxonomy: Taxonomy) -> bool:

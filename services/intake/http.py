@@ -112,6 +112,7 @@ class IntakeApi:
             body = await read_body(request, self._body_seconds)
             if not lenient and self._admission.refuses(body, sender.channel):
                 self._count_refusal(sender.channel, TOO_BUSY, lenient=lenient)
+                await self._admission.hold_back()
                 return busy_answer(request.state.traceparent)
             with self._admission.holding():
                 origin = self._origin_of(request, sender, lenient=lenient)
