@@ -15,7 +15,7 @@ import yaml
 from aiohttp import web
 
 from benchmarks.broker import preload
-from benchmarks.intake import post
+from benchmarks.intake import client, post
 from benchmarks.samples import call_body, report_body, routine_records
 from services.cli.call_centre import signed_headers
 from services.notifier.migrate import MIGRATIONS as NOTIFIER_MIGRATIONS
@@ -86,7 +86,7 @@ class EndToEndFigures:
 async def measure(kafka: KafkaSettings, directory: Path) -> EndToEndFigures:
     """Both lanes idle, then emergencies while routine reports wait in Kafka."""
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(client())
         centre = await stack.enter_async_context(_call_centre(session))
         intake = (await stack.enter_async_context(intake_process(directory, kafka.bootstrap_servers))).url
         for service in _services(kafka, directory, centre.url):

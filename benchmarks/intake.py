@@ -30,6 +30,7 @@ ROUNDS = 3
 CALLS = 100
 CALLS_PER_SECOND = 20.0
 START_SECONDS = 60.0
+IDLE_SECONDS = 2.0
 TIMES_CAPACITY = 10
 OPENING_SECONDS = 1.0  # until the load has come to its full height
 FLOOD_SECONDS = OPENING_SECONDS + CALLS / CALLS_PER_SECOND + 1.0
@@ -86,7 +87,7 @@ async def measure(kafka: KafkaSettings, directory: Path) -> IntakeFigures:
     figures = IntakeFigures()
     await create_topics(kafka, [TopicSpec(TOPIC, WIDE, retention=None)])
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(client())
         bare = await stack.enter_async_context(_bare(kafka, directory, session))
         intake = await stack.enter_async_context(intake_process(directory, kafka.bootstrap_servers))
         reports, calls = f"{intake.url}/v1/reports", f"{intake.url}/v1/calls"
@@ -101,6 +102,11 @@ async def measure(kafka: KafkaSettings, directory: Path) -> IntakeFigures:
             figures.loaded_calls.append(await _steady_calls(session, calls))
             figures.floods.append(await flooding)
     return figures
+
+
+def client() -> aiohttp.ClientSession:
+    """A client that lets go of idle connections before uvicorn does, after 5 s: it may close one as it is used."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=IDLE_SECONDS))
 
 
 @asynccontextmanager
