@@ -206,15 +206,21 @@ async def read_body(request: Request, seconds: float) -> bytes:
 
 
 def _check_media_type(request: Request) -> None:
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-    name, _, value = parameters.strip().lower().partition("=")
-    if media_type.strip().lower() != "application/json" or (name == "charset" and value.strip('"') != "utf-8"):
+    if not _is_json(request.headers.get("content-type", "")):
         raise Problem(415, "unsupported_media_type", "Not JSON", "Send Content-Type: application/json, in UTF-8.")
     if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
         raise Problem(415, "unsupported_encoding", "Compressed", "Send the body as it is, uncompressed.")
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
         raise _closing(413, "too_large", "The body is too large", "At most 64 KiB.")
+
+
+def _is_json(content_type: str) -> bool:
+    if content_type == "application/json":
+        return True
+    media_type, _, parameters = content_type.partition(";")
+    name, _, value = parameters.strip().lower().partition("=")
+    return media_type.strip().lower() == "application/json" and (name != "charset" or value.strip('"') == "utf-8")
 
 
 def _closing(status: int, code: str, title: str, detail: str) -> Problem:
