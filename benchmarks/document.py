@@ -94,11 +94,11 @@ Measured once, apart from the run, on the same machine with little else going on
 - That gap is lz4: with it taken out of the router's producer, tried in a copy, the clock gave 0.98 to 1.06 of the same
   loop (0.88 to 0.94 with it). Taking it out costs disk and network, which was
   not weighed here, so it was left in. CRC32 with uvloop gained the bare loop nothing (0.94 to 0.98).
-- Intake: the event loop's thread is what limits it; the spool's thread, SQLite and `fdatasync`, takes a ninth as much
-  CPU beside it. Of that thread's time for a report the layers of HTTP below the handler take a third (that is the bare
-  handler's whole work but for the send), checking the body 18 %, ids and both events 17 %, the relay 9 %, admission and
-  reading the body 10 %, writing the answer 6 %, the log line 3 %. The bare handler does none of these but the first and
-  the sixth, which is why 0.8 is out of reach for one process that checks, remembers and derives in Python.
+- Intake: the event loop's thread is what limits it; the spool's thread, SQLite and `fdatasync`, takes an eighth as much
+  CPU beside it. Of the loop's time for a report, the loop itself, uvicorn and Starlette take a quarter, checking the
+  body 18 %, ids and both events 17 %, the relay 9 %, reading key and body 9 %, writing the answer 6 %, the way into the
+  spool 6 %, the log line 3 %. All but the first and the answer is what the bare handler does not do; beside these it
+  only produces one record. Within a quarter of its time there is no room for the rest, in one process of Python.
 
 Quix Streams and Bytewax were not measured: no loops were written for them.
 """
