@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 from aiohttp import web
 
 from benchmarks.broker import preload
-from benchmarks.intake import post
+from benchmarks.intake import client, post
 from benchmarks.samples import call_body, report_body, routine_records
 from services.cli.call_centre import signed_headers
 from services.notifier.migrate import MIGRATIONS as NOTIFIER_MIGRATIONS
@@ -30,9 +31,11 @@ from tests.support.receivers import unused_port
 from tests.support.service_process import ServiceProcess
 from tests.support.waiting import eventually
 
-REPORTS = 150
+REPORTS = 300
 REPORTS_PER_SECOND = 10.0
-WAITING = 20_000
+WAITING = 100_000
+PRELOADED_AT_ONCE = 20_000  # fewer than librdkafka holds
+BEHIND = 20
 ARRIVAL_SECONDS = 60.0
 MIGRATIONS = {"services.notifier": NOTIFIER_MIGRATIONS, "services.stats": STATS_MIGRATIONS}
 
@@ -69,20 +72,23 @@ class CallCentre:
 class EndToEndFigures:
     """Seconds from sending to the push, per lane; idle, and for emergencies beside a queue of routine reports.
 
-    ``queue_rate`` is how many of the waiting reports reached their call centre per second meanwhile.
+    ``queue_rate`` is how many of the waiting reports reached their call centre per second meanwhile; ``behind`` is how
+    many routine reports that were sent after them did, and ``watched`` the seconds in which all this was seen.
     """
 
     idle: dict[Lane, list[float]]
     beside_queue: list[float]
     queue_rate: float
+    behind: int
+    watched: float
 
 
 async def measure(kafka: KafkaSettings, directory: Path) -> EndToEndFigures:
     """Both lanes idle, then emergencies while routine reports wait in Kafka."""
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(client())
         centre = await stack.enter_async_context(_call_centre(session))
-        intake = (await stack.enter_async_context(intake_process(directory, kafka.bootstrap_servers))).url
+        intake = (await stack.enter_async_context(intake_process(directory, kafka))).url
         for service in _services(kafka, directory, centre.url):
             stack.push_async_callback(service.kill_if_running)
             await _migrate(service)
@@ -91,11 +97,19 @@ async def measure(kafka: KafkaSettings, directory: Path) -> EndToEndFigures:
         await sending.calls(10)  # first connections, first rows
         await sending.reports(10)
         idle = {Lane.EMERGENCY: await sending.calls(REPORTS), Lane.ROUTINE: await sending.reports(REPORTS)}
-        await asyncio.to_thread(preload, kafka, routine_records(WAITING))
+        await asyncio.to_thread(_fill_queue, kafka)
         begun, before = time.perf_counter(), len(centre.came)
+        behind = await sending.post_reports(BEHIND)
         beside = await sending.calls(REPORTS)
+        watched = time.perf_counter() - begun
         came = len(centre.came) - before - len(beside)
-        return EndToEndFigures(idle, beside, came / (time.perf_counter() - begun))
+        return EndToEndFigures(idle, beside, came / watched, len(behind.keys() & centre.came.keys()), watched)
+
+
+def _fill_queue(kafka: KafkaSettings) -> None:
+    records = routine_records(WAITING)
+    while part := list(islice(records, PRELOADED_AT_ONCE)):
+        preload(kafka, part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +119,19 @@ class _Sending:
     centre: CallCentre
 
     async def calls(self, count: int) -> list[float]:
-        return await self._send(f"{self.intake}/v1/calls", "112", count, call_body)
+        return await self._arrivals(await self._post(f"{self.intake}/v1/calls", "112", count, call_body))
 
     async def reports(self, count: int) -> list[float]:
-        return await self._send(f"{self.intake}/v1/reports", "laksa", count, report_body)
+        return await self._arrivals(await self.post_reports(count))
 
-    async def _send(self, url: str, channel: str, count: int, make: Callable[[int], dict[str, Any]]) -> list[float]:
-        """Send at a steady pace and wait until all have come; the seconds that each took."""
+    async def post_reports(self, count: int) -> dict[str, float]:
+        """The id of each report, and when it was sent; nothing is waited for."""
+        return await self._post(f"{self.intake}/v1/reports", "laksa", count, report_body)
+
+    async def _post(
+        self, url: str, channel: str, count: int, make: Callable[[int], dict[str, Any]]
+    ) -> dict[str, float]:
+        """Send at a steady pace."""
         sent: dict[str, float] = {}
 
         async def send(body: bytes) -> None:
@@ -124,6 +144,10 @@ class _Sending:
             sending.append(asyncio.create_task(send(orjson.dumps(make(number)))))
             await asyncio.sleep(1 / REPORTS_PER_SECOND)
         await asyncio.gather(*sending)
+        return sent
+
+    async def _arrivals(self, sent: dict[str, float]) -> list[float]:
+        """Wait until all have come; the seconds that each took."""
         await eventually(lambda: sent.keys() <= self.centre.came.keys(), ARRIVAL_SECONDS)
         return [self.centre.came[report_id] - begun for report_id, begun in sent.items()]
 
@@ -187,4 +211,4 @@ def _service(
     own = directory / f"{name}-{lane or 'all'}"  # two lanes of one service would share a log
     own.mkdir()
     command = [f"services.{name}", *(["--lane", lane.value] if lane else [])]
-    return ServiceProcess(command, kafka.bootstrap_servers, own, dict(settings))
+    return ServiceProcess(command, kafka, own, dict(settings))

@@ -1,7 +1,6 @@
 """How many reports a second intake accepts, and how long one takes, against a handler that only produces to Kafka."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import orjson
+import psutil
 
 from benchmarks.contenders.bare_intake import TOPIC
 from benchmarks.processes import running
@@ -19,6 +19,7 @@ from shared.messaging.topics import WIDE
 from shared.settings import KafkaSettings
 from tests.support.intake_process import KEYS, intake_process
 from tests.support.receivers import unused_port
+from tests.support.service_process import ServiceProcess
 from tests.support.waiting import eventually
 
 ACCEPTED = 202
@@ -29,6 +30,10 @@ ROUNDS = 3
 CALLS = 100
 CALLS_PER_SECOND = 20.0
 START_SECONDS = 60.0
+IDLE_SECONDS = 2.0
+TIMES_CAPACITY = 10
+OPENING_SECONDS = 1.0  # until the load has come to its full height
+FLOOD_SECONDS = OPENING_SECONDS + CALLS / CALLS_PER_SECOND + 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +58,28 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
+class Flood:
+    """What became of an open load, a second: how much was offered, sent, accepted, and refused with 503.
+
+    ``memory`` is what intake's process had in memory at the end, in bytes.
+    """
+
+    offered: float
+    sent: float
+    accepted: float
+    refused: float
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
 class IntakeFigures:
-    """One entry per round: reports to the bare handler and to intake, and 112 calls without and with that load."""
+    """One entry per round: reports to the bare handler and to intake, and 112 calls without and beside a flood."""
 
     bare: list[Answers] = field(default_factory=list)
     intake: list[Answers] = field(default_factory=list)
     quiet_calls: list[Answers] = field(default_factory=list)
     loaded_calls: list[Answers] = field(default_factory=list)
+    floods: list[Flood] = field(default_factory=list)
 
 
 async def measure(kafka: KafkaSettings, directory: Path) -> IntakeFigures:
@@ -67,18 +87,26 @@ async def measure(kafka: KafkaSettings, directory: Path) -> IntakeFigures:
     figures = IntakeFigures()
     await create_topics(kafka, [TopicSpec(TOPIC, WIDE, retention=None)])
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(client())
         bare = await stack.enter_async_context(_bare(kafka, directory, session))
-        intake = (await stack.enter_async_context(intake_process(directory, kafka.bootstrap_servers))).url
-        reports = f"{intake}/v1/reports"
+        intake = await stack.enter_async_context(intake_process(directory, kafka))
+        reports, calls = f"{intake.url}/v1/reports", f"{intake.url}/v1/calls"
         for url in (bare, reports):
             await _flood(session, url, WARM_UP)
         for _ in range(ROUNDS):
             figures.bare.append(await _flood(session, bare, REQUESTS))
             figures.intake.append(await _flood(session, reports, REQUESTS))
-            figures.quiet_calls.append(await _steady_calls(session, f"{intake}/v1/calls"))
-            figures.loaded_calls.append(await _calls_under_load(session, intake))
+            figures.quiet_calls.append(await _steady_calls(session, calls))
+            flooding = asyncio.create_task(_flooded(intake, directory, TIMES_CAPACITY * figures.intake[-1].rate))
+            await asyncio.sleep(OPENING_SECONDS)
+            figures.loaded_calls.append(await _steady_calls(session, calls))
+            figures.floods.append(await flooding)
     return figures
+
+
+def client() -> aiohttp.ClientSession:
+    """A client that lets go of idle connections before uvicorn does, after 5 s: it may close one as it is used."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=IDLE_SECONDS))
 
 
 @asynccontextmanager
@@ -140,16 +168,20 @@ async def _steady_calls(session: aiohttp.ClientSession, url: str) -> Answers:
     return Answers([one.seconds for one in await asyncio.gather(*sent)], time.perf_counter() - begun)
 
 
-async def _calls_under_load(session: aiohttp.ClientSession, intake: str) -> Answers:
-    """The same while 32 senders of routine reports get all that intake can give."""
-    bodies = (orjson.dumps(report_body(number)) for number in itertools.count())
-    load = [
-        asyncio.create_task(_send_all(session, f"{intake}/v1/reports", "laksa", bodies, Answers()))
-        for _ in range(CONCURRENCY)
-    ]
-    try:
-        return await _steady_calls(session, f"{intake}/v1/calls")
-    finally:
-        for sender in load:
-            sender.cancel()
-        await asyncio.gather(*load, return_exceptions=True)
+async def _flooded(intake: ServiceProcess, directory: Path, rate: float) -> Flood:
+    """Routine reports, so many a second, from a process of their own and whether they are answered or not."""
+    said = directory / "open-load.json"
+    module = ["benchmarks.contenders.open_load", str(intake.port), str(rate), str(FLOOD_SECONDS)]
+    said.unlink(missing_ok=True)
+    async with running(module, said) as load:
+        await load.wait()
+    assert intake.process is not None  # noqa: S101  # it answers
+    sent = orjson.loads(said.read_bytes())
+    answers, seconds = sent["answers"], sent["seconds"]
+    return Flood(
+        offered=sent["offered"] / seconds,
+        sent=sent["sent"] / seconds,
+        accepted=answers.get("202", 0) / seconds,
+        refused=answers.get("503", 0) / seconds,
+        memory=psutil.Process(intake.process.pid).memory_info().rss,
+    )

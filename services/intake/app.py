@@ -9,9 +9,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
 
+from services.intake.admission import Admission
 from services.intake.channels import Channels, load_channels
 from services.intake.handlers import (
     CALLS,
@@ -23,14 +27,14 @@ from services.intake.handlers import (
     answers_of,
     parse_answer,
 )
-from services.intake.http import IntakeApi, api_routes
+from services.intake.http import IntakeApi
 from services.intake.metrics import IntakeMetrics
+from services.intake.openapi import openapi_of
 from services.intake.registration import Registration
 from services.intake.settings import IntakeSettings
 from services.intake.spool import Spool
 from services.intake.spool_file import SpoolFile
 from services.intake.updates import CaseUpdates
-from shared import VERSION
 from shared.apidocs import docs_routes
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
@@ -49,7 +53,7 @@ from shared.observability.ops import Background, ops_routes, running
 from shared.observability.problems import install_problem_handlers
 
 TITLE = "LAKSA intake"
-LINGER: Mapping[Lane, timedelta] = {Lane.EMERGENCY: timedelta(0), Lane.ROUTINE: timedelta(milliseconds=5)}
+GATHER: Mapping[Lane, timedelta] = {Lane.EMERGENCY: timedelta(0), Lane.ROUTINE: timedelta(milliseconds=50)}
 
 Clock = Callable[[], datetime]
 
@@ -77,7 +81,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build_app(settings: IntakeSettings, *, now: Clock = utc_now) -> FastAPI:
+def build_app(settings: IntakeSettings, *, now: Clock = utc_now) -> Starlette:
     """The intake process. It accepts as soon as its spool is open, whether Kafka is there or not.
 
     Raises:
@@ -116,33 +120,44 @@ def build_parts(settings: IntakeSettings, *, now: Clock = utc_now) -> Parts:
     )
 
 
-def build_http(parts: Parts) -> FastAPI:
+def build_http(parts: Parts) -> Starlette:
     """The ASGI application; everything opens and closes with its lifespan."""
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded by now stays; no collection needs to walk it again
         async with _working(parts):
             yield
 
-    app = FastAPI(
-        title=TITLE, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
-    )
+    app = Starlette(routes=_build_routes(parts), lifespan=lifespan)
+    app.router.redirect_slashes = False
+    app.add_middleware(MeasureHttp, metrics=HttpMetrics(parts.registry))
+    install_problem_handlers(app)
+    return app
+
+
+def _build_routes(parts: Parts) -> list[BaseRoute]:
+    admission = Admission(parts.settings.reports_in_hand, default_taxonomy())
+    parts.metrics.in_hand.set_function(lambda: admission.in_hand)
     api = IntakeApi(
         parts.registration,
         parts.channels,
         default_taxonomy(),
         parts.metrics,
+        admission=admission,
         body_timeout=parts.settings.body_timeout,
     )
-    app.include_router(api_routes(api))
-    document = partial(asyncapi_json, TITLE, "intake", RECEIVES, SENDS)
-    app.router.routes.extend(
-        [*ops_routes(parts.health, parts.registry, document), *docs_routes("/openapi.json", TITLE)]
-    )
-    app.add_middleware(MeasureHttp, metrics=HttpMetrics(parts.registry))
-    install_problem_handlers(app)
-    return app
+    openapi = JSONResponse(openapi_of(TITLE, *api.operations()))
+
+    async def openapi_document(_request: Request) -> JSONResponse:
+        return openapi
+
+    return [
+        *(Route(one.path, one.endpoint, methods=["POST"]) for one in api.operations()),
+        Route("/openapi.json", openapi_document),
+        *ops_routes(parts.health, parts.registry, partial(asyncapi_json, TITLE, "intake", RECEIVES, SENDS)),
+        *docs_routes("/openapi.json", TITLE),
+    ]
 
 
 def build_rules(
@@ -201,7 +216,7 @@ async def _working(parts: Parts) -> AsyncIterator[None]:
 
 def _build_consumption(parts: Parts) -> Consumption:
     settings = parts.settings
-    producer = _build_producer(parts, timedelta(0))
+    producer = _build_producer(parts)
     broker = make_broker(settings)
     stops: set[asyncio.Task[None]] = set()  # asyncio itself keeps no hold of its tasks
 
@@ -219,8 +234,8 @@ def _build_consumption(parts: Parts) -> Consumption:
 
 def _build_relay(parts: Parts, lane: Lane) -> Background:
     """The loop that empties a lane's spool, through a producer of its own."""
-    producer = _build_producer(parts, LINGER[lane])
-    relay = Relay(parts.files[lane].outbox, producer, lane=lane, metrics=parts.messaging)
+    producer = _build_producer(parts)
+    relay = Relay(parts.files[lane].outbox, producer, lane=lane, metrics=parts.messaging, gather=GATHER[lane])
 
     async def run(stopping: asyncio.Event) -> None:
         try:
@@ -231,9 +246,9 @@ def _build_relay(parts: Parts, lane: Lane) -> Background:
     return run
 
 
-def _build_producer(parts: Parts, linger: timedelta) -> EventProducer:
+def _build_producer(parts: Parts) -> EventProducer:
     return EventProducer(
-        partial(make_client, parts.settings.kafka, linger=linger),
+        partial(make_client, parts.settings.kafka),
         deadline=parts.settings.publish_deadline,
         metrics=parts.messaging,
         look=parts.safety.check,

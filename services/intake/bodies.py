@@ -17,6 +17,7 @@ _MOMENT = re.compile(
 TEXT_CHARACTERS = 8_000  # four pages: with the widest characters still within the 64 KiB of a request
 CATEGORY_CHARACTERS = 40
 LINE_ENDS = "\n\r\t\u2028\u2029"
+_LINE_END = re.compile(f"[{LINE_ENDS}]")
 
 
 def _no_controls(text: str) -> str:
@@ -26,7 +27,7 @@ def _no_controls(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    if has_controls(text) or any(end in text for end in LINE_ENDS):
+    if has_controls(text) or _LINE_END.search(text):
         raise PydanticCustomError("control_characters", "holds control characters or line ends")
     return text
 

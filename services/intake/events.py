@@ -13,7 +13,7 @@ from shared.domain.identity import event_id, submitted_event_id
 from shared.domain.lanes import Channel, Lane, Mode
 from shared.events.catalogue import REGISTERED, STATUS_CHANGED, SUBMITTED, UNREADABLE
 from shared.events.envelope import RAW_CONTENT_TYPE, Attributes, headers_of
-from shared.events.models import DepartmentAnswer, ReportRegistered, ReportStatusChanged, ReportSubmitted
+from shared.events.models import DepartmentAnswer, Event, ReportRegistered, ReportStatusChanged, ReportSubmitted
 from shared.events.outgoing import OutgoingRecord, record_of
 from shared.messaging import topics
 from shared.observability.tracing import child_of
@@ -48,35 +48,34 @@ def receipt_json(receipt: Receipt) -> bytes:
 def report_records(
     submission: Submission, receipt: Receipt, *, channel: Channel, received_at: datetime, traceparent: str
 ) -> list[OutgoingRecord]:
-    """``report.submitted`` for the lane's router, and ``report.registered`` for the counts."""
+    """``report.submitted`` for the lane's router, and ``report.registered`` for the counts.
+
+    Both happen in the span of ``traceparent``.
+    """
+    subject = str(receipt.report_id)
     submitted_id = submitted_event_id(receipt.report_id, submission.digest)
     extensions = {"lane": receipt.lane.value, "mode": submission.mode.value}
     if submission.category:
         extensions["category"] = submission.category.code
 
-    def attributes(identity: UUID, kind: str) -> Attributes:
-        return Attributes(
+    def record(topic: str, identity: UUID, kind: str, event: Event) -> OutgoingRecord:
+        attributes = Attributes(
             id=str(identity),
             type=kind,
             source=SOURCE,
-            subject=str(receipt.report_id),
+            subject=subject,
             time=received_at,
             extensions=extensions,
-            traceparent=child_of(traceparent),
-            correlation_id=str(receipt.report_id),
+            traceparent=traceparent,
+            correlation_id=subject,
         )
+        return record_of(topic, attributes, event)
 
+    submitted = _submitted(submission, receipt, channel, received_at)
+    registered = _registered(submission, receipt, channel, received_at)
     return [
-        record_of(
-            topics.reports(receipt.lane),
-            attributes(submitted_id, SUBMITTED),
-            _submitted(submission, receipt, channel, received_at),
-        ),
-        record_of(
-            topics.LIFECYCLE,
-            attributes(event_id(submitted_id, "report.registered"), REGISTERED),
-            _registered(submission, receipt, channel, received_at),
-        ),
+        record(topics.reports(receipt.lane), submitted_id, SUBMITTED, submitted),
+        record(topics.LIFECYCLE, event_id(submitted_id, "report.registered"), REGISTERED, registered),
     ]
 
 

@@ -1,15 +1,16 @@
 """Intake's front door: reports and 112 calls over HTTP."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
-from fastapi import APIRouter, Request, Response, Security
-from fastapi.security import APIKeyHeader
-from pydantic import BaseModel, Field
-from starlette.requests import ClientDisconnect
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
+from services.intake.admission import TOO_BUSY, Admission, busy_answer
 from services.intake.bodies import CallBody, ReportBody
 from services.intake.channels import Channels, Scope, Sender
 from services.intake.faults import Fault
@@ -21,7 +22,7 @@ from shared.domain.lanes import Channel
 from shared.domain.taxonomy import Taxonomy
 from shared.errors import DatabaseUnavailable, IdempotencyMismatch
 from shared.observability.logs import logger
-from shared.observability.problems import Problem, documented_problems
+from shared.observability.problems import Problem
 from shared.observability.tracing import child_of
 
 API_KEY: Final = "X-API-Key"
@@ -29,18 +30,17 @@ IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 KEY_CHARACTERS: Final = 200
 KEY_IGNORED: Final = "idempotency_key_ignored"
 IN_PROGRESS_RETRY_SECONDS: Final = 1
-REFUSALS: Final = (400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 503)
 
 log = logger(__name__)
 
 
-class ReceiptBody(BaseModel):
-    """A report was accepted: it is on disk here and will be delivered, whatever happens next."""
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that a channel can ask for: where, who answers, and the body that is sent."""
 
-    report_id: str = Field(description="Its id in every event", json_schema_extra={"format": "uuid"})
-    ticket: str = Field(description="Its number for the citizen", examples=["LKS-0F3K9-7QW2M-1XZ"])
-    status_url: str = Field(description="Where its life can be read; 404 not_yet_known for its first moments")
-    flags: list[str] = Field(description="What was mended, left out or unknown; codes, never values")
+    path: str
+    endpoint: Callable[[Request], Awaitable[Response]]
+    body: type[BaseModel]
 
 
 class IntakeApi:
@@ -53,13 +53,22 @@ class IntakeApi:
         taxonomy: Taxonomy,
         metrics: IntakeMetrics,
         *,
+        admission: Admission,
         body_timeout: timedelta,
     ) -> None:
         self._registration = registration
         self._channels = channels
         self._taxonomy = taxonomy
         self._metrics = metrics
+        self._admission = admission
         self._body_seconds = body_timeout.total_seconds()
+
+    def operations(self) -> list[Operation]:
+        """What channels can ask for."""
+        return [
+            Operation("/v1/reports", self.submit_report, ReportBody),
+            Operation("/v1/calls", self.submit_call, CallBody),
+        ]
 
     async def submit_report(self, request: Request) -> Response:
         """Take a citizen report. Strict: a field that cannot be used refuses the whole report.
@@ -101,11 +110,16 @@ class IntakeApi:
     ) -> Response:
         try:
             body = await read_body(request, self._body_seconds)
-            origin = self._origin_of(request, sender, lenient=lenient)
-            submission = read(body, now=origin.received_at, taxonomy=self._taxonomy)
-            if isinstance(submission, Rejected):
-                raise await self._rejected(submission, body, origin)
-            registered = await self._register(submission, origin)
+            if not lenient and self._admission.refuses(body, sender.channel):
+                self._count_refusal(sender.channel, TOO_BUSY, lenient=lenient)
+                await self._admission.hold_back()
+                return busy_answer(request.state.traceparent)
+            with self._admission.holding():
+                origin = self._origin_of(request, sender, lenient=lenient)
+                submission = read(body, now=origin.received_at, taxonomy=self._taxonomy)
+                if isinstance(submission, Rejected):
+                    raise await self._rejected(submission, body, origin)
+                registered = await self._register(submission, origin)
         except Problem as problem:
             self._count_refusal(sender.channel, problem.code, lenient=lenient)
             raise
@@ -192,15 +206,21 @@ async def read_body(request: Request, seconds: float) -> bytes:
 
 
 def _check_media_type(request: Request) -> None:
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-    name, _, value = parameters.strip().lower().partition("=")
-    if media_type.strip().lower() != "application/json" or (name == "charset" and value.strip('"') != "utf-8"):
+    if not _is_json(request.headers.get("content-type", "")):
         raise Problem(415, "unsupported_media_type", "Not JSON", "Send Content-Type: application/json, in UTF-8.")
     if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
         raise Problem(415, "unsupported_encoding", "Compressed", "Send the body as it is, uncompressed.")
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
         raise _closing(413, "too_large", "The body is too large", "At most 64 KiB.")
+
+
+def _is_json(content_type: str) -> bool:
+    if content_type == "application/json":
+        return True
+    media_type, _, parameters = content_type.partition(";")
+    name, _, value = parameters.strip().lower().partition("=")
+    return media_type.strip().lower() == "application/json" and (name != "charset" or value.strip('"') == "utf-8")
 
 
 def _closing(status: int, code: str, title: str, detail: str) -> Problem:
@@ -211,51 +231,3 @@ def _closing(status: int, code: str, title: str, detail: str) -> Problem:
 def _invalid(faults: tuple[Fault, ...]) -> Problem:
     errors = [(fault.dotted, fault.code) for fault in faults]
     return Problem(422, "invalid", "Fields cannot be used", "Mend the fields under errors.", errors=errors)
-
-
-def api_routes(api: IntakeApi) -> APIRouter:
-    """The routes, documented for OpenAPI; bodies are read by hand, so that every rule about them is ours."""
-    routes = APIRouter(tags=["intake"], dependencies=[Security(APIKeyHeader(name=API_KEY, auto_error=False))])
-    for path, endpoint, body in (
-        ("/v1/reports", api.submit_report, ReportBody),
-        ("/v1/calls", api.submit_call, CallBody),
-    ):
-        routes.add_api_route(
-            path,
-            endpoint,
-            methods=["POST"],
-            status_code=202,
-            response_model=ReceiptBody,
-            responses=documented_problems(*REFUSALS),
-            openapi_extra=_request_documentation(body),
-        )
-    return routes
-
-
-def _request_documentation(body: type[BaseModel]) -> dict[str, Any]:
-    schema = body.model_json_schema()
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": _without_references(schema, schema.pop("$defs", {}))}},
-        },
-        "parameters": [
-            {
-                "name": IDEMPOTENCY_KEY,
-                "in": "header",
-                "description": "Makes sending again harmless where the body has no source_reference",
-                "schema": {"type": "string", "maxLength": KEY_CHARACTERS, "pattern": "^[ -~]*$"},
-            }
-        ],
-    }
-
-
-def _without_references(schema: Any, definitions: dict[str, Any]) -> Any:
-    """The schema with its ``$defs`` put in place: inside an OpenAPI document they would point to nowhere."""
-    if isinstance(schema, list):
-        return [_without_references(one, definitions) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _without_references(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    return {name: _without_references(one, definitions) for name, one in schema.items()}

@@ -39,6 +39,11 @@ class IntakeMetrics:
             buckets=DURATION_BUCKETS,
             registry=registry,
         )
+        self.in_hand = Gauge(
+            "laksa_reports_in_hand",
+            "Reports and calls being checked and written; routine ones are refused past LAKSA_REPORTS_IN_HAND",
+            registry=registry,
+        )
         self.spool_bytes = Gauge(
             "laksa_spool_used_bytes", "Bytes in use in the spool file of a lane", ["lane"], registry=registry
         )

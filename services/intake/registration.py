@@ -157,8 +157,10 @@ class Registration:
         if lane is Lane.ROUTINE and not spool.has_room:
             raise DatabaseUnavailable("The spool is too full for routine reports")
 
+        expected = self._acceptance(submission, origin, lane, Standing.NEW)  # so that the file's thread need not
+
         def accept(standing: Standing) -> Acceptance:
-            return self._acceptance(submission, origin, lane, standing)
+            return expected if standing is Standing.NEW else self._acceptance(submission, origin, lane, standing)
 
         outcome = await spool.submit(Entry(name, submission.digest, lenient=origin.lenient, accept=accept))
         if isinstance(outcome, Undecided):

@@ -20,6 +20,11 @@ class IntakeSettings(ServiceSettings):
         default=ByteSize(2 * 1024**3),
         description="Size of a lane's spool file, e.g. 2GiB; at 70 % of it routine reports are refused with 503",
     )
+    reports_in_hand: int = Field(
+        default=100,
+        ge=1,
+        description="How many reports may be in hand at once; past that routine ones get 503, emergencies never",
+    )
     body_timeout: timedelta = Field(
         default=timedelta(seconds=10), description="How long a request's body may take to arrive, in seconds"
     )

@@ -5,19 +5,17 @@ One SQLite file per lane. Requests that come in together are committed together:
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-
-from sqlalchemy import insert
-from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
-from sqlalchemy.ext.asyncio import AsyncConnection
+from functools import partial
 
 from services.intake.metrics import IntakeMetrics
 from services.intake.spool_file import PURGE_ROWS, Recollection, SpoolFile, recall
-from services.intake.tables import reports, requests
+from shared.db.outbox import outbox_rows
 from shared.domain.lanes import Mode
 from shared.errors import DatabaseUnavailable
 from shared.events.outgoing import OutgoingRecord
@@ -30,6 +28,13 @@ REMEMBERED = timedelta(days=7)
 PURGE_SECONDS = 3600.0
 WATCH_SECONDS = 1.0
 FULL = 0.7  # of the limit; the rest is kept for what is already on its way
+
+REMEMBER = "INSERT INTO requests (name, body_digest, answer, accepted_at) VALUES (?, ?, ?, ?)"
+# known already where its request was forgotten after 7 days
+REGISTER = "INSERT OR IGNORE INTO reports (report_id, mode, accepted_at) VALUES (?, ?, ?)"
+PUBLISH = (
+    "INSERT INTO outbox (topic, key, value, headers, created_at) VALUES (:topic, :key, :value, :headers, :created_at)"
+)
 
 log = logger(__name__)
 
@@ -116,7 +121,8 @@ class Spool:
         self._own = own
         self._other = other
         self._limit = limit_bytes
-        self._metrics = metrics
+        self._bytes = metrics.spool_bytes.labels(own.lane)
+        self._seconds = metrics.committing.labels(own.lane)
         self._queue: list[tuple[Entry, asyncio.Future[Outcome]]] = []
         self._work = asyncio.Event()
         self._closed = False
@@ -165,7 +171,7 @@ class Spool:
         while not stopping.is_set():
             try:
                 self._used = await self._own.used_bytes()
-                self._metrics.spool_bytes.labels(self.lane).set(self._used)
+                self._bytes.set(self._used)
                 if time.monotonic() >= purge_at:
                     forgotten = await self._own.forget_before(time.time() - REMEMBERED.total_seconds())
                     purge_at = time.monotonic() + (0 if forgotten == PURGE_ROWS else PURGE_SECONDS)
@@ -178,7 +184,7 @@ class Spool:
         if not group:
             return
         try:
-            with self._metrics.committing.labels(self.lane).time():
+            with self._seconds.time():
                 outcomes = await self._commit([entry for entry, _ in group])
         except DatabaseUnavailable as error:
             _fail(group, error)
@@ -195,18 +201,9 @@ class Spool:
                     future.set_result(outcome)
 
     async def _commit(self, entries: Sequence[Entry]) -> list[Outcome]:
-        names = [entry.name for entry in entries if entry.name is not None]
-        elsewhere = await self._recall_elsewhere(names)
-        async with self._own.writing() as connection:
-            own = await recall(connection, names)
-            outcomes = [_judge_in_turn(entry, own, elsewhere) for entry in entries]
-            accepted = [
-                (entry, outcome.acceptance)
-                for entry, outcome in zip(entries, outcomes, strict=True)
-                if isinstance(outcome, Accepted)
-            ]
-            await self._write(connection, accepted)
-        if accepted:
+        elsewhere = await self._recall_elsewhere(_names_of(entries))
+        outcomes = await self._own.commit(partial(_decide_and_write, entries, elsewhere))
+        if any(isinstance(outcome, Accepted) for outcome in outcomes):
             self._own.outbox.wake()
         return outcomes
 
@@ -220,23 +217,31 @@ class Spool:
             log.warning("The other lane's spool does not answer", lane=self.lane)
             return None
 
-    async def _write(self, connection: AsyncConnection, accepted: Sequence[tuple[Entry, Acceptance]]) -> None:
-        now = time.time()
-        named = [
-            {"name": entry.name, "body_digest": entry.digest, "answer": acceptance.answer, "accepted_at": now}
-            for entry, acceptance in accepted
-            if entry.name is not None
-        ]
-        registered = [
-            {"report_id": acceptance.report_id, "mode": acceptance.mode, "accepted_at": now}
-            for _, acceptance in accepted
-            if acceptance.report_id is not None
-        ]
-        if named:
-            await connection.execute(insert(requests), named)
-        if registered:  # known already where its request was forgotten after 7 days
-            await connection.execute(insert_or_ignore(reports).on_conflict_do_nothing(), registered)
-        await self._own.outbox.add(connection, [record for _, one in accepted for record in one.records])
+
+def _names_of(entries: Sequence[Entry]) -> list[bytes]:
+    return [entry.name for entry in entries if entry.name is not None]
+
+
+def _decide_and_write(
+    entries: Sequence[Entry], elsewhere: Recollection | None, connection: sqlite3.Connection
+) -> list[Outcome]:
+    """What becomes of each of a group, written down. Runs in the file's thread."""
+    own = recall(_names_of(entries), connection)
+    outcomes = [_judge_in_turn(entry, own, elsewhere) for entry in entries]
+    accepted = [
+        (entry, outcome.acceptance)
+        for entry, outcome in zip(entries, outcomes, strict=True)
+        if isinstance(outcome, Accepted)
+    ]
+    now = time.time()
+    connection.executemany(
+        REMEMBER, [(entry.name, entry.digest, one.answer, now) for entry, one in accepted if entry.name is not None]
+    )
+    connection.executemany(
+        REGISTER, [(one.report_id, one.mode, now) for _, one in accepted if one.report_id is not None]
+    )
+    connection.executemany(PUBLISH, outbox_rows([record for _, one in accepted for record in one.records]))
+    return outcomes
 
 
 def _judge_in_turn(entry: Entry, own: Recollection, elsewhere: Recollection | None) -> Outcome:

@@ -1,17 +1,24 @@
 """One lane's spool file: SQLite on a local disk, always; what is committed survives a power cut."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.tables import metadata, outbox, requests
+from services.intake.tables import metadata, outbox
 from shared.db.engine import check_database, database_errors, make_engine, reading, sqlite_url
 from shared.db.outbox import Outbox
+from shared.db.sqlite_thread import SqliteThread
 from shared.domain.lanes import Lane
 from shared.errors import DatabaseUnavailable
+
+Result = TypeVar("Result")
 
 PURGE_ROWS = 1_000  # at a time, so that nobody waits behind a purge
 FORGET = "DELETE FROM requests WHERE rowid IN (SELECT rowid FROM requests WHERE accepted_at < :moment LIMIT :rows)"
@@ -24,14 +31,21 @@ Recollection = dict[bytes, dict[bytes, bytes]]  # name → digest of a body that
 
 
 class SpoolFile:
-    """One lane's file: a connection that writes, taken in turn, and a few that only read."""
+    """One lane's file. Whoever writes waits for his turn; reading goes on beside it.
+
+    What every report costs, `commit` and `recall`, has a connection and a thread of its own; what is rare goes
+    through the engine, as elsewhere.
+    """
 
     def __init__(self, directory: Path, lane: Lane) -> None:
         self.lane = lane
         self.path = directory / f"{lane}.db"
+        self._turn = asyncio.Lock()  # in fair order, where SQLite's own lock is polled for
         self._writer = make_engine(sqlite_url(self.path), pool_size=1)
         self._reader = reading(make_engine(sqlite_url(self.path), pool_size=2))
-        self.outbox = Outbox(self._writer, outbox)
+        self._committing = SqliteThread(self.path, begin="BEGIN IMMEDIATE")
+        self._recalling = SqliteThread(self.path, begin="BEGIN")
+        self.outbox = Outbox(self._writer, outbox, turn=self._turn)
 
     async def open(self) -> None:
         """Make what is not there yet; nobody else may read the folder.
@@ -48,6 +62,8 @@ class SpoolFile:
 
     async def close(self) -> None:
         """Give the connections back."""
+        await self._recalling.close()
+        await self._committing.close()
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -59,8 +75,17 @@ class SpoolFile:
             DatabaseUnavailable: locked, full, read-only or gone; nothing was written.
         """
         with database_errors():
-            async with self._writer.begin() as connection:
+            async with self._turn, self._writer.begin() as connection:
                 yield connection
+
+    async def commit(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run ``work`` in a transaction that writes, in a thread of its own; return once it is on disk.
+
+        Raises:
+            DatabaseUnavailable: as `writing`.
+        """
+        async with self._turn:
+            return await self._committing.run(work)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -82,9 +107,12 @@ class SpoolFile:
         await check_database(self._reader)
 
     async def recall(self, names: Sequence[bytes]) -> Recollection:
-        """What came under these names."""
-        async with self.reading() as connection:
-            return await recall(connection, names)
+        """What came under these names.
+
+        Raises:
+            DatabaseUnavailable: it does not answer.
+        """
+        return await self._recalling.run(partial(recall, names))
 
     async def used_bytes(self) -> int:
         """Bytes in use; room that was freed inside the file does not count."""
@@ -98,13 +126,12 @@ class SpoolFile:
         return done.rowcount
 
 
-async def recall(connection: AsyncConnection, names: Sequence[bytes]) -> Recollection:
+def recall(names: Sequence[bytes], connection: sqlite3.Connection) -> Recollection:
     """What came under these names, as seen by this transaction."""
-    if not names:
-        return {}
-    columns = (requests.c.name, requests.c.body_digest, requests.c.answer)
-    rows = await connection.execute(select(*columns).where(requests.c.name.in_(names)))
     found: Recollection = {}
-    for name, digest, answer in rows:
-        found.setdefault(name, {})[digest] = answer
+    if names:
+        places = ", ".join("?" * len(names))
+        asked = f"SELECT name, body_digest, answer FROM requests WHERE name IN ({places})"  # noqa: S608  # ? only
+        for name, digest, answer in connection.execute(asked, names):
+            found.setdefault(name, {})[digest] = answer
     return found

@@ -100,14 +100,17 @@ def _place_of(body: PlaceBody | None) -> tuple[Place | None, bool]:
     unknown = bool(sent) and code is None
     # a name that is no kecamatan of ours may still lead somebody there
     landmark = ", ".join(filter(None, (_given(body.landmark), sent if unknown else None)))
+    kelurahan = _given(body.kelurahan)
+    if not (code or kelurahan or landmark) and body.latitude is None and body.longitude is None:
+        return None, unknown
     place = Place(
         latitude=body.latitude,
         longitude=body.longitude,
         kecamatan=code,
-        kelurahan=_given(body.kelurahan),
+        kelurahan=kelurahan,
         landmark=landmark or None,
     )
-    return (None if place == Place() else place), unknown
+    return place, unknown
 
 
 def _call_of(body: CallBody) -> Call:
@@ -122,8 +125,8 @@ def _call_of(body: CallBody) -> Call:
 def _reporter_of(body: ReportBody | CallBody) -> Reporter | None:
     """Who reports; of a call, the caller, completed by the reporter where both are given."""
     people = [body.caller, body.reporter] if isinstance(body, CallBody) else [body.reporter]
-    reporter = Reporter(name=_first(people, "name"), phone=_first(people, "phone"), email=_first(people, "email"))
-    return None if reporter == Reporter() else reporter
+    name, phone, email = _first(people, "name"), _first(people, "phone"), _first(people, "email")
+    return Reporter(name=name, phone=phone, email=email) if name or phone or email else None
 
 
 def _first(people: list[PersonBody | None], field: str) -> str | None:

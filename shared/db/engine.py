@@ -1,5 +1,6 @@
 """One way to open a database, for SQLite (the embedded default) and PostgreSQL."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,13 @@ from shared.errors import DatabaseUnavailable
 # race lost, no disk, memory or connection left, being stopped or started, its own files, a standby that only reads.
 AROUND_THE_DATABASE = ("08", "40", "53", "57", "58", "25006")
 SQLITE_BUSY_TIMEOUT_MS = 5_000  # longer than any transaction here; past it the writer in the way is stuck
+SQLITE_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
+    "foreign_keys=ON",
+)
+SQLITE_FAULTS = (sqlite3.OperationalError, sqlite3.InterfaceError)
 
 
 def sqlite_url(path: Path) -> str:
@@ -48,12 +56,7 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver would otherwise begin on its own, and deferred
     cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
-        "foreign_keys=ON",
-    ):
+    for pragma in SQLITE_PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -67,7 +70,8 @@ def _begin_sqlite(connection: Any) -> None:
 def database_errors() -> Iterator[None]:
     """Turn what is wrong *around* the database into `DatabaseUnavailable`; faults of our SQL pass unchanged.
 
-    As far as the driver tells them apart: SQLite's calls a syntax error an ``OperationalError`` too.
+    As far as the driver tells them apart: SQLite's calls a syntax error an ``OperationalError`` too. SQLite's own
+    errors count like those that SQLAlchemy makes of them.
 
     Raises:
         DatabaseUnavailable: connection refused or lost, locked, full, read-only, no connection free in the pool, or a
@@ -75,7 +79,7 @@ def database_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
+    except (OperationalError, InterfaceError, PoolTimeoutError, *SQLITE_FAULTS, OSError) as error:
         raise DatabaseUnavailable("The database does not answer") from error
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None) or ""  # only PostgreSQL's driver has it

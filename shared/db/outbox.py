@@ -4,14 +4,17 @@ Intake's spool and the notifier both use it; `shared.messaging.relay` publishes 
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Float,
     Integer,
     LargeBinary,
@@ -44,12 +47,28 @@ def outbox_table(metadata: MetaData) -> Table:
     )
 
 
+def outbox_rows(records: Sequence[OutgoingRecord]) -> list[dict[str, object]]:
+    """What to insert for these records, now."""
+    now = time.time()
+    return [
+        {
+            "topic": record.topic,
+            "key": record.key,
+            "value": record.value,
+            "headers": orjson.dumps([(name, value.decode()) for name, value in record.headers]).decode(),
+            "created_at": now,
+        }
+        for record in records
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class PendingRecord:
-    """One row of the outbox: its id and the record to publish."""
+    """One row of the outbox: its id, the record to publish, and the Unix time at which it was written."""
 
     row_id: int
     record: OutgoingRecord
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +79,33 @@ class OutboxDepth:
     oldest_seconds: float
 
 
-class Outbox:
-    """Rows to publish, oldest first. Rows leave only after the broker acknowledged them."""
+def depth_of(pending: Sequence[PendingRecord]) -> OutboxDepth:
+    """How much waits, where these are all that do."""
+    return OutboxDepth(len(pending), _age(pending[0].created_at)) if pending else OutboxDepth(0, 0.0)
 
-    def __init__(self, engine: AsyncEngine, table: Table) -> None:
+
+def _age(created_at: float) -> float:
+    return max(0.0, time.time() - created_at)  # not less than none: the clock may have been set back
+
+
+class Outbox:
+    """Rows to publish, oldest first. Rows leave only after the broker acknowledged them.
+
+    ``turn`` is waited for before a row is removed, where those who write to a file take turns.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, table: Table, *, turn: AbstractAsyncContextManager[Any, Any] | None = None
+    ) -> None:
         self._engine = engine
         self._table = table
+        self._turn = turn or nullcontext()
         self._woken = asyncio.Event()
 
     async def add(self, connection: AsyncConnection, records: Sequence[OutgoingRecord]) -> None:
         """Write records inside the caller's transaction; call `wake` once it is committed."""
-        if not records:
-            return
-        now = time.time()
-        await connection.execute(
-            insert(self._table),
-            [
-                {
-                    "topic": record.topic,
-                    "key": record.key,
-                    "value": record.value,
-                    "headers": json.dumps([[name, value.decode()] for name, value in record.headers]),
-                    "created_at": now,
-                }
-                for record in records
-            ],
-        )
+        if records:
+            await connection.execute(insert(self._table), outbox_rows(records))
 
     def wake(self) -> None:
         """Tell the relay that something was committed."""
@@ -112,8 +132,9 @@ class Outbox:
                     topic=row.topic,
                     key=row.key,
                     value=row.value,
-                    headers=[(name, value.encode()) for name, value in json.loads(row.headers)],
+                    headers=[(name, value.encode()) for name, value in orjson.loads(row.headers)],
                 ),
+                row.created_at,
             )
             for row in rows
         ]
@@ -121,8 +142,8 @@ class Outbox:
     async def discard(self, row_ids: Sequence[int]) -> None:
         """Remove rows that the broker has acknowledged."""
         with database_errors():
-            async with self._engine.begin() as connection:
-                await connection.execute(delete(self._table).where(self._table.c.id.in_(row_ids)))
+            async with self._turn, self._engine.begin() as connection:
+                await connection.execute(delete(self._table).where(self._are(row_ids)))
 
     async def depth(self) -> OutboxDepth:
         """How many records wait, and for how long the oldest has.
@@ -139,4 +160,11 @@ class Outbox:
                 last = await connection.scalar(newest)
         if first is None or last is None:
             return OutboxDepth(0, 0.0)
-        return OutboxDepth(last - first.id + 1, max(0.0, time.time() - first.created_at))
+        return OutboxDepth(last - first.id + 1, _age(first.created_at))
+
+    def _are(self, row_ids: Sequence[int]) -> ColumnElement[bool]:
+        """These rows; where no number between them is missing, by the first and the last, which costs least."""
+        column = self._table.c.id
+        if row_ids and max(row_ids) - min(row_ids) + 1 == len(set(row_ids)):
+            return column.between(min(row_ids), max(row_ids))
+        return column.in_(row_ids)

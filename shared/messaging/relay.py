@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
 
-from shared.db.outbox import Outbox
+from shared.db.outbox import OutboxDepth, PendingRecord, depth_of
 from shared.errors import TransientError
 from shared.messaging.producer import EventProducer
 from shared.observability.logs import logger
@@ -16,14 +19,45 @@ BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0)  # a broker that is back must not wait lo
 log = logger(__name__)
 
 
-class Relay:
-    """Moves records from an outbox to Kafka. A row leaves once Kafka has it: a crash repeats, never skips."""
+class Waiting(Protocol):
+    """What a relay publishes from: see `shared.db.outbox.Outbox`."""
 
-    def __init__(self, outbox: Outbox, producer: EventProducer, *, lane: str, metrics: MessagingMetrics) -> None:
+    async def pending(self, limit: int) -> list[PendingRecord]:
+        """The oldest records."""
+
+    async def discard(self, row_ids: Sequence[int]) -> None:
+        """Remove what Kafka has."""
+
+    async def depth(self) -> OutboxDepth:
+        """How much waits."""
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something was added."""
+
+    def wake(self) -> None:
+        """Let whoever waits return."""
+
+
+class Relay:
+    """Moves records from an outbox to Kafka. A row leaves once Kafka has it: a crash repeats, never skips.
+
+    ``gather`` is how long it lets records come together before it publishes them; a batch costs much, a record little.
+    """
+
+    def __init__(
+        self,
+        outbox: Waiting,
+        producer: EventProducer,
+        *,
+        lane: str,
+        metrics: MessagingMetrics,
+        gather: timedelta = timedelta(0),
+    ) -> None:
         self._outbox = outbox
         self._producer = producer
         self._lane = lane
-        self._metrics = metrics
+        self._gather = gather.total_seconds()
+        self._records = metrics.outbox_records.labels(lane)
         self._waiting_since: float | None = None
         metrics.outbox_oldest.labels(lane).set_function(self._oldest_seconds)
 
@@ -39,7 +73,6 @@ class Relay:
         failures = 0
         while not stopping.is_set():
             try:
-                await self._measure()  # first, because an outage is when its age matters most
                 moved = await self.publish_once()
             except TransientError as error:
                 log.warning("The relay waits", lane=self._lane, reason=str(error))
@@ -50,6 +83,8 @@ class Relay:
             failures = 0
             if not moved:
                 await self._outbox.wait(IDLE_SECONDS)
+            if self._gather and moved < BATCH:
+                await _wait(stopping, self._gather)
 
     async def publish_once(self) -> int:
         """Publish the oldest records and return how many.
@@ -58,6 +93,7 @@ class Relay:
             BrokerUnavailable, DatabaseUnavailable: nothing was removed from the outbox.
         """
         pending = await self._outbox.pending(BATCH)
+        await self._measure(pending)  # first, because an outage is when its age matters most
         await self._producer.send_all([row.record for row in pending])
         if pending:
             await self._outbox.discard([row.row_id for row in pending])
@@ -68,9 +104,10 @@ class Relay:
         await stopping.wait()
         self._outbox.wake()
 
-    async def _measure(self) -> None:
-        depth = await self._outbox.depth()
-        self._metrics.outbox_records.labels(self._lane).set(depth.records)
+    async def _measure(self, pending: Sequence[PendingRecord]) -> None:
+        # a batch that is not full is all there is; only behind a full one more may wait
+        depth = await self._outbox.depth() if len(pending) == BATCH else depth_of(pending)
+        self._records.set(depth.records)
         self._waiting_since = time.monotonic() - depth.oldest_seconds if depth.records else None
 
     def _oldest_seconds(self) -> float:

@@ -1,10 +1,12 @@
 """Structured logs: one JSON object a line on stderr; messages are fixed sentences, values are fields."""
 
+import contextlib
 import logging
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO, cast
 
 import orjson
 import structlog
@@ -17,28 +19,32 @@ Logger = structlog.stdlib.BoundLogger
 
 
 def configure_logs(service: str, level: str = "INFO") -> None:
-    """Send every line of this process, libraries' included, to stderr as JSON. Call once, from ``__main__``."""
-    shared_steps: list[structlog.typing.Processor] = [
+    """Send every line of this process, libraries' included, to stderr as JSON. Call once, from ``__main__``.
+
+    Our own lines go there straight: by way of the standard library each would cost three times as much.
+    """
+    steps: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(_describe),
     ]
+    rename = structlog.processors.EventRenamer("message")
     structlog.configure(
-        processors=[*shared_steps, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*steps, rename, structlog.processors.JSONRenderer(serializer=_to_json)],
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _Stderr())),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared_steps,
+            foreign_pre_chain=steps,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.EventRenamer("message"),
-                structlog.processors.JSONRenderer(serializer=_to_json),
+                rename,
+                structlog.processors.JSONRenderer(serializer=lambda value, **_options: _to_json(value).decode()),
             ],
         )
     )
@@ -80,5 +86,17 @@ def _describe(exc_info: structlog.typing.ExcInfo) -> list[str]:
     return lines
 
 
-def _to_json(value: object, **_options: object) -> str:
-    return orjson.dumps(value, default=str).decode()
+def _to_json(value: object, **_options: object) -> bytes:
+    return orjson.dumps(value, default=str)
+
+
+class _Stderr:
+    """Standard error as a file whose reader may be gone: that must not take the service down."""
+
+    def write(self, line: bytes) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.buffer.write(line)
+            sys.stderr.buffer.flush()
+
+    def flush(self) -> None:
+        """Nothing is held back."""

@@ -1,0 +1,58 @@
+"""Which reports are refused while too many are in hand: those that would take the routine lane, and no others."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.intake.admission import Admission, is_urgent
+from services.intake.submissions import Submission
+from services.intake.validation import read_report
+from shared.domain.lanes import Channel, Lane, Mode
+from shared.domain.taxonomy import default_taxonomy
+from tests.support.intake_app import NOW
+
+TAXONOMY = default_taxonomy()
+FIRE = b'{"text": "Rumah terbakar", "category": "FIR-KEBAKARAN"}'
+LAMP = b'{"text": "Lampu padam", "category": "INF-PJU"}'
+categories = st.sampled_from([*TAXONOMY.categories, "fir-kebakaran", " FIR-KEBAKARAN ", "", " ", "UNKNOWN", None])
+
+
+@given(categories, st.sampled_from(Channel), st.sampled_from(Mode), st.sampled_from(["utf-8", "utf-8-sig"]))
+def test_a_glance_tells_the_lane_that_the_report_takes(
+    category: str | None, channel: Channel, mode: Mode, encoding: str
+) -> None:
+    """Whatever can be accepted is told apart by the glance as by the whole check."""
+    body = json.dumps({"text": "a", "category": category, "mode": mode}).encode(encoding)
+    submission = read_report(body, now=NOW, taxonomy=TAXONOMY)
+    assert isinstance(submission, Submission)
+    assert is_urgent(body, channel, TAXONOMY) == (submission.lane_from(channel) is Lane.EMERGENCY)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 60_000, b'{"category": {"a": []}}', b"7"])
+def test_a_glance_at_anything_else_raises_nothing(body: bytes) -> None:
+    """I7: what no report can be read from is nothing urgent."""
+    assert not is_urgent(body, Channel.LAKSA, TAXONOMY)
+
+
+def test_only_routine_reports_are_refused_and_only_while_there_is_no_room() -> None:
+    """I4: what is in hand makes room again when it is done."""
+    admission = Admission(1, TAXONOMY)
+    with admission.holding():
+        assert admission.refuses(LAMP, Channel.LAKSA)
+        assert not admission.refuses(FIRE, Channel.LAKSA)
+    assert not admission.refuses(LAMP, Channel.LAKSA)
+
+
+def test_what_fails_is_not_in_hand_any_more() -> None:
+    """A report that was refused or that met a bug makes room as well."""
+    admission = Admission(1, TAXONOMY)
+
+    def fail() -> None:
+        with admission.holding():
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert admission.in_hand == 0
