@@ -141,14 +141,15 @@ class Spool:
         """
         if self._closed:
             raise DatabaseUnavailable("The spool is closed")
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
         self._queue.append((entry, future))
         self._work.set()
+        expiry = loop.call_later(SUBMIT_SECONDS, _expire, future)
         try:
-            async with asyncio.timeout(SUBMIT_SECONDS):
-                return await future
-        except TimeoutError:
-            raise DatabaseUnavailable("The spool did not commit in time") from None
+            return await future
+        finally:
+            expiry.cancel()
 
     async def run(self, _stopping: asyncio.Event) -> None:
         """Commit until closed. Not until ``stopping``: what the consumers still have in hand must be committed too."""
@@ -250,6 +251,11 @@ def _judge_in_turn(entry: Entry, own: Recollection, elsewhere: Recollection | No
     if isinstance(outcome, Accepted) and entry.name is not None:
         own.setdefault(entry.name, {})[entry.digest] = outcome.acceptance.answer
     return outcome
+
+
+def _expire(future: "asyncio.Future[Outcome]") -> None:
+    if not future.done():
+        future.set_exception(DatabaseUnavailable("The spool did not commit in time"))
 
 
 def _fail(group: Sequence[tuple[Entry, "asyncio.Future[Outcome]"]], error: Exception) -> None:
