@@ -112,7 +112,7 @@ Measured apart from the run, on the same machine.
   further.
 - Stats, on SQLite: writing the facts takes a quarter, as the baseline does; the rows of the reports, 18 columns and
   three indexes, another quarter; the fold 10 %, cube and accounts 7 %, looking up what is known already 8 %; the rest
-  is the commit and the way to the database's thread. On PostgreSQL locking the reports' rows takes 18 %, so that
+  is the commit and the way to the database's thread. On PostgreSQL locking the reports' rows takes 10 %, so that
   several replicas can count at once.
 """
 
