@@ -30,7 +30,7 @@ run: setup ## start everything and show the 112 table; ONCE=1 ends after the tab
 test: setup ## every test, on an embedded Apache Kafka
 	@exec $(BIN)/python -m pytest $(wildcard $(addprefix tests/,$(TIERS))) $(ARGS)
 
-bench: setup ## ratios against plain baselines, in some 5 minutes; writes docs/benchmarks.md
+bench: setup ## ratios against plain baselines, in some 6 minutes; writes docs/benchmarks.md
 	@exec $(BIN)/python -m benchmarks
 
 lint: setup ## ruff, mypy --strict, import contracts, yamllint
