@@ -43,14 +43,13 @@ the clock much and that ratio little; it does not see time spent waiting.
 
 {places}
 
-- **FastStream** is its tutorial's idiom: one message a call, each publish awaited.
-- **Quix Streams** commits after 500 reports, when all that followed from them is acknowledged.
-- **Bytewax** waits at the end of each batch until its sink has sent everything, but looks at no result: a record that
-  Kafka refuses for good is lost without a word. It keeps its place in files of its own, every half second, not as a
-  consumer group in Kafka.
-- Those two run in an environment of their own (`benchmarks/contenders/requirements.lock`), with pydantic
-  {apart_pydantic}; they parse by the same models.
-- They and **librdkafka** send lz4; aiokafka's loops send it uncompressed unless the row says otherwise.{left_out}
+How they work: **FastStream** as in its tutorial, one message a call, each publish awaited. **Quix Streams** commits
+after 500 reports, when all that followed from them is acknowledged. **Bytewax** waits at the end of each batch until
+its sink has sent everything, but looks at no result: a record that Kafka refuses for good is lost without a word; and
+it keeps its place in files of its own, every half second, not as a consumer group in Kafka. Those two run in an
+environment of their own (`benchmarks/contenders/requirements.lock`), with pydantic {apart_pydantic}, and parse by the
+same models. They and **librdkafka** send lz4; aiokafka's loops send uncompressed unless the row says otherwise.
+{left_out}
 
 ## Intake
 
@@ -137,7 +136,7 @@ def page(
         router=_router_table(routing.rates),
         places=_place_of_the_router(routing.rates),
         apart_pydantic=locked_version("pydantic"),
-        left_out=f"\n- Quix Streams and Bytewax were not measured: {routing.left_out}." if routing.left_out else "",
+        left_out=f"Quix Streams and Bytewax were not measured: {routing.left_out}." if routing.left_out else "",
         requests=f"{intake.REQUESTS:,}",
         concurrency=intake.CONCURRENCY,
         intake=_intake_table(taking),
