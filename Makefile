@@ -62,7 +62,7 @@ test-cluster: setup ## integration and faults on three nodes of Kafka with passw
 soak: setup ## memory over 200,000 reports, in some 10 minutes; not part of `make test`
 	@exec $(BIN)/python -m pytest tests/soak -s $(ARGS)
 
-bench: setup ## ratios against plain baselines, in some 5 minutes; writes docs/benchmarks.md
+bench: setup ## ratios against plain baselines, in some 8 minutes; writes docs/benchmarks.md
 	@exec $(BIN)/python -m benchmarks
 
 lint: setup ## ruff, mypy --strict, import contracts, yamllint

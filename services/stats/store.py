@@ -7,7 +7,7 @@ from dataclasses import asdict, astuple, fields
 from itertools import groupby
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Table, delete, select, text, tuple_, update
+from sqlalchemy import Row, Table, Text, delete, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -124,9 +124,9 @@ def _insert(connection: AsyncConnection, table: Table) -> Any:
 async def _lock_reports(connection: AsyncConnection, report_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
     """The rows that there are; nobody else makes or changes one of them until the transaction ends."""
     if connection.dialect.name == "postgresql":  # SQLite has locked the whole file already
-        await connection.execute(
-            _insert(connection, tables.reports).on_conflict_do_nothing(), [{"report_id": one} for one in report_ids]
-        )
+        listed = select(func.unnest(literal(list(report_ids), postgresql.ARRAY(Text))))  # one statement for all of them
+        statement = postgresql.insert(tables.reports).from_select(["report_id"], listed)
+        await connection.execute(statement.on_conflict_do_nothing())
     column = tables.reports.c.report_id
     rows = await connection.execute(
         select(tables.reports).where(column.in_(report_ids)).order_by(column).with_for_update()

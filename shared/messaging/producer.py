@@ -40,7 +40,10 @@ def partition_by_crc32(key: bytes | None, all_partitions: list[int], _available:
 
 
 def make_client(settings: KafkaSettings, *, linger: timedelta = timedelta(0)) -> AIOKafkaProducer:
-    """An idempotent aiokafka producer with acks=all; connects when started."""
+    """An idempotent aiokafka producer with acks=all; connects when started.
+
+    Linger, codec and placement are for callers of its own ``send``; `EventProducer` hands it whole batches.
+    """
     return AIOKafkaProducer(
         **connection_options(settings),
         acks="all",

@@ -78,6 +78,15 @@ async def test_more_than_a_batch_holds_is_stored_in_order(published: _Published)
         assert [value for own, value, _ in stored if own == key] == [one.value for one in sent if one.key == key]
 
 
+async def test_the_largest_records_are_stored_too(published: _Published) -> None:
+    """Each fills a batch by itself, and none falls between two."""
+    sent = [published.record(bytes([number]) * (256 * 1024 - 200), key=b"k") for number in range(3)]
+
+    await published.producer.send_all(sent)
+
+    assert [value for _, value, _ in await published.stored()] == [one.value for one in sent]
+
+
 async def test_nothing_of_a_set_with_a_record_too_large_is_sent(published: _Published) -> None:
     """The caller takes the records of such a set one by one; what was sent already would be there twice."""
     with pytest.raises(RecordTooLarge):
