@@ -117,8 +117,8 @@ Measured apart from the run, on the same machine.
 
   The broker stores the departments' topics unpacked, whatever is sent, so they are sent unpacked: nothing more on disk,
   3.6 times as much between router and broker. What is kept as it was sent stays lz4. zstd would be smaller and quicker
-  (four rounds: 1.1 times as many reports), but the broker needs a native library for it, which it unpacks below `/tmp`
-  and which was not tried in a container; lz4 works without.
+  to pack, but the broker needs a native library for it, which it unpacks below `/tmp` and which was not tried in a
+  container; lz4 works without.
 - Intake: the event loop's thread is what limits it; the spool's thread, SQLite and `fdatasync`, takes an eighth as much
   CPU beside it. Of the loop's time for a report, the loop itself, uvicorn and Starlette take a quarter, checking the
   body 18 %, ids and both events 17 %, the relay 9 %, reading key and body 9 %, writing the answer 6 %, the way into the

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
@@ -52,7 +51,6 @@ from shared.observability.ops import ops_routes, running
 from shared.observability.problems import install_problem_handlers
 
 PREPARE_SECONDS = 1.0
-ROUTINE_LINGER = timedelta(milliseconds=5)
 
 T = TypeVar("T")
 
@@ -160,9 +158,8 @@ async def _working(parts: Parts, sender: Sender) -> AsyncIterator[None]:
 
 def _make_producer(parts: Parts) -> EventProducer:
     settings = parts.settings
-    linger = timedelta(0) if settings.lane is Lane.EMERGENCY else ROUTINE_LINGER
     return EventProducer(
-        lambda: make_client(settings.kafka, linger=linger),
+        lambda: make_client(settings.kafka),
         deadline=settings.publish_deadline,
         metrics=parts.messaging,
         look=ClusterSafety(settings.kafka, (*RECEIVES, *SENDS)).check,

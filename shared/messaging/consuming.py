@@ -17,6 +17,7 @@ from shared.observability.metrics import MessagingMetrics
 
 CONNECT_SECONDS = 1.0
 LAG_SECONDS = 2.0
+STOP_SECONDS = 15.0  # more than what the broker gives the work in hand; with the producer's 3 s still less than 20
 NOT_YET = "Not consuming from Kafka yet"
 
 log = logger(__name__)
@@ -46,32 +47,49 @@ class Consumption:
     async def run(self, stopping: asyncio.Event) -> None:
         """Connect, however long it takes, then measure the lag until told to stop.
 
+        Being told ends whatever is waited for: asked for its group or a position, a client waits for Kafka without end.
+
         Raises:
             ConfigurationError: Kafka is set up so that records could be lost.
         """
-        while not stopping.is_set() and not self._consuming:
-            try:
-                await self._producer.start()
-                await self._broker.start()
-            except (BrokerUnavailable, KafkaError, OSError) as error:
-                self._waits_for = str(error) if isinstance(error, TopicMissing) else NOT_YET
-                log.warning("Kafka is not ready for us, trying again", error=type(error).__name__, reason=str(error))
-                with contextlib.suppress(KafkaError, OSError):
-                    await self._broker.stop()
-                await _wait(stopping, CONNECT_SECONDS)
-            else:
-                self._consuming = True
-                log.info("Consuming from Kafka", groups=[subscriber.group_id for subscriber in self._subscribers])
-        while not stopping.is_set():
-            await self._measure_lag()
-            await _wait(stopping, LAG_SECONDS)
+        working = asyncio.create_task(self._work())
+        told = asyncio.create_task(stopping.wait())
+        await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
 
     async def stop(self) -> None:
-        """Finish what is in hand, give the partitions back, then close the producer."""
+        """Finish what is in hand, give the partitions back, then close the producer; gives up in time (promise W3)."""
         self._consuming = False
-        with contextlib.suppress(KafkaError, OSError):
-            await self._broker.stop()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._broker.stop()
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("The consumers did not leave in order", error=type(error).__name__)
         await self._producer.stop()
+
+    async def _work(self) -> None:
+        while not self._consuming:
+            await self._connect()
+        while True:
+            await self._measure_lag()
+            await asyncio.sleep(LAG_SECONDS)
+
+    async def _connect(self) -> None:
+        try:
+            await self._producer.start()
+            await self._broker.start()
+        except (BrokerUnavailable, KafkaError, OSError) as error:
+            self._waits_for = str(error) if isinstance(error, TopicMissing) else NOT_YET
+            log.warning("Kafka is not ready for us, trying again", error=type(error).__name__, reason=str(error))
+            with contextlib.suppress(KafkaError, OSError):
+                await self._broker.stop()
+            await asyncio.sleep(CONNECT_SECONDS)
+        else:
+            self._consuming = True
+            log.info("Consuming from Kafka", groups=[subscriber.group_id for subscriber in self._subscribers])
 
     async def stop_group(self, group: str) -> None:
         """Stop the subscriptions of one consumer group; the rest go on."""
@@ -111,8 +129,3 @@ class Consumption:
         for group, place in self._measured - set(lags):
             self._metrics.lag.remove(group, place.topic, str(place.partition))
         self._measured = set(lags)
-
-
-async def _wait(stopping: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), seconds)

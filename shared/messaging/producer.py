@@ -39,17 +39,16 @@ def partition_by_crc32(key: bytes | None, all_partitions: list[int], _available:
     return partition_of(key, len(all_partitions))
 
 
-def make_client(settings: KafkaSettings, *, linger: timedelta = timedelta(0)) -> AIOKafkaProducer:
+def make_client(settings: KafkaSettings) -> AIOKafkaProducer:
     """An idempotent aiokafka producer with acks=all; connects when started.
 
-    Linger, codec and placement are for callers of its own ``send``; `EventProducer` hands it whole batches.
+    Codec and placement are for callers of its own ``send``; `EventProducer` hands it whole batches.
     """
     return AIOKafkaProducer(
         **connection_options(settings),
         acks="all",
         enable_idempotence=True,
         max_request_size=MAX_REQUEST_BYTES,
-        linger_ms=int(linger / timedelta(milliseconds=1)),
         compression_type="lz4",
         partitioner=partition_by_crc32,
         request_timeout_ms=10_000,

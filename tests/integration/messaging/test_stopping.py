@@ -1,0 +1,55 @@
+"""A service that is told to end does so in time (promise W3), also where Kafka has gone silent with its ports open."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from shared.broker import EmbeddedKafka
+from tests.support.brokers import embedded_kafka, make_pipeline_topics
+from tests.support.intake_process import write_channels
+from tests.support.service_process import ServiceProcess
+from tests.support.waiting import eventually
+
+SECONDS = 60.0
+
+
+@asynccontextmanager
+async def _frozen(broker: EmbeddedKafka) -> AsyncIterator[None]:
+    """Kafka as it is when its machine hangs: connections are taken and nothing is answered."""
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+
+
+def _service(kind: str, broker: EmbeddedKafka, directory: Path) -> ServiceProcess:
+    settings = {
+        "LAKSA_SPOOL_DIRECTORY": str(directory / "spool"),
+        "LAKSA_CHANNELS_FILE": str(write_channels(directory)),
+        "LAKSA_LANE": "routine",
+    }
+    return ServiceProcess([f"services.{kind}"], broker.connection(), directory, settings)
+
+
+@pytest.mark.parametrize("kind", ["intake", "router"])
+async def test_it_ends_in_time_while_it_waits_for_kafka(kind: str, tmp_path: Path) -> None:
+    """Half-way through connecting, and again with its groups joined: 20 s are enough, and it ends by itself."""
+    async with embedded_kafka(tmp_path) as broker:
+        await make_pipeline_topics(broker.connection())
+        service = _service(kind, broker, tmp_path)
+        try:
+            async with _frozen(broker):
+                await service.launch()
+                await eventually(service.is_live, SECONDS)
+                await service.stop()
+            await service.start()
+            async with _frozen(broker):
+                await service.stop()
+        finally:
+            await service.kill_if_running()
