@@ -19,7 +19,7 @@ RETRY_SECONDS: Final = 2
 # A refusal is given after a while, on a connection that so long brings nothing new. Given at once it would be answered
 # at once by the next report, and reading those would take the time that emergencies need.
 HOLD_SECONDS: Final = 0.3
-MOST_HELD: Final = 1_000  # of some KiB each
+MOST_HELD: Final = 1_000  # each with its body, of 64 KiB at most
 _TRACE_ID: Final = b"%(trace_id)s"
 # Written once: whoever refuses thousands a second must not build thousands of documents.
 _PROBLEM: Final = orjson.dumps(

@@ -6,6 +6,7 @@ silence, and quieter: it raises RecursionError and ValueError where this raises 
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -63,8 +64,8 @@ def _read(text: str) -> tuple[Any, tuple[str, ...]]:
         duplicates: list[str] = []
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        duplicates.extend(sorted({name for name in names if names.count(name) > 1}))
+        times = Counter(name for name, _ in pairs)
+        duplicates.extend(sorted(name for name, count in times.items() if count > 1))
         return dict(pairs)
 
     return _decoder(collect).decode(text), tuple(duplicates)

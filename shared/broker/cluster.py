@@ -119,8 +119,10 @@ def _describe(var: Path, size: int) -> Cluster:
     if not file.exists():
         made = {"id": new_cluster_id(), "node": secrets.token_urlsafe(24), "admin": secrets.token_urlsafe(24)}
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=PRIVATE)
-        file.write_text(json.dumps(made), encoding="ascii")
+        unfinished = file.with_suffix(".unfinished")
+        unfinished.touch(mode=PRIVATE)
+        unfinished.write_text(json.dumps(made), encoding="ascii")
+        unfinished.replace(file)
     kept = json.loads(file.read_text(encoding="ascii"))
     return Cluster(
         id=kept["id"], members=_choose_members(size), node_password=kept["node"], admin_password=kept["admin"]

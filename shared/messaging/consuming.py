@@ -17,7 +17,7 @@ from shared.observability.metrics import MessagingMetrics
 
 CONNECT_SECONDS = 1.0
 LAG_SECONDS = 2.0
-STOP_SECONDS = 15.0  # more than what the broker gives the work in hand; with the producer's 3 s still less than 20
+STOP_SECONDS = 13.0  # more than what the broker gives the work in hand; with the producer's 4 s still less than 20
 NOT_YET = "Not consuming from Kafka yet"
 
 log = logger(__name__)

@@ -23,6 +23,7 @@ MAX_REQUEST_BYTES = 256 * 1024  # a report is at most 64 KiB; a cut dead letter 
 SMALL_BYTES = MAX_REQUEST_BYTES // 2  # with this, and the few kilobytes of key and headers, nothing is too large
 MAX_BATCH_BYTES = MAX_REQUEST_BYTES  # aiokafka's 16 KiB would cut 500 reports into some 70 requests, each waited for
 STOP_SECONDS = 3.0  # stop() hangs on a record in flight while the broker is down
+CUT_OFF_SECONDS = 0.5  # nothing is waited for any more
 
 Look = Callable[[AIOKafkaProducer], Awaitable[None]]
 
@@ -137,15 +138,10 @@ class EventProducer:
             raise BrokerUnavailable("Kafka does not answer") from error
 
     async def _send(self, client: AIOKafkaProducer, records: Sequence[OutgoingRecord]) -> None:
-        sets = await _partitioned(client, records)
+        _refuse_too_large(records)
         futures: list[asyncio.Future[object]] = []
         try:
-            while sets:
-                for place, batches in sets.items():
-                    topic, partition = place
-                    future = await client.send_batch(batches.pop(0), topic, partition=partition)
-                    futures.append(future)  # what was sent before a failure must be known
-                sets = {place: batches for place, batches in sets.items() if batches}
+            missing = await _hand_over_all(client, records, futures)
             if self._metrics:
                 with self._metrics.publishing.time():
                     await asyncio.gather(*futures)
@@ -155,14 +151,17 @@ class EventProducer:
             for future in futures:
                 future.add_done_callback(_retrieve)  # or asyncio logs "never retrieved" for what fails later
             raise
+        if missing is not None:
+            raise missing
 
     async def _connected_client(self) -> AIOKafkaProducer:
         client = self._make()
         try:
-            await client.start()
-            if self._look is not None:
-                await self._look(client)
-        except (KafkaError, OSError) as error:
+            async with asyncio.timeout(self._deadline):  # aiokafka asks a broker that went silent for ever
+                await client.start()
+                if self._look is not None:
+                    await self._look(client)
+        except (KafkaError, TimeoutError, OSError) as error:
             await _stop_quietly(client)
             raise BrokerUnavailable("Kafka does not answer at its bootstrap addresses") from error
         except LaksaError:
@@ -182,6 +181,53 @@ class EventProducer:
             count_by_topic(self._metrics.published, [record.topic for record in records])
 
 
+def _refuse_too_large(records: Sequence[OutgoingRecord]) -> None:
+    """Return where Kafka takes each of them.
+
+    Raises:
+        RecordTooLarge: nothing was sent of any of them.
+    """
+    size_of = DefaultRecordBatchBuilder.estimate_size_in_bytes
+    for record in records:
+        if len(record.value) > SMALL_BYTES and size_of(record.key, record.value, record.headers) > MAX_REQUEST_BYTES:
+            raise RecordTooLarge("A record is larger than Kafka takes")
+
+
+async def _hand_over_all(
+    client: AIOKafkaProducer, records: Sequence[OutgoingRecord], futures: list["asyncio.Future[object]"]
+) -> KafkaError | None:
+    """Give records to the client, and return what is wrong with a topic that Kafka does not tell of.
+
+    Such a topic must not hold back what goes to the others: an emergency, say, beside the fact that counts it.
+    """
+    known = client.client.cluster.topics()
+    await _hand_over(client, [record for record in records if record.topic in known], futures)
+
+    async def when_known(topic: str) -> None:
+        await client.partitions_for(topic)
+        await _hand_over(client, [record for record in records if record.topic == topic], futures)
+
+    unknown = dict.fromkeys(record.topic for record in records if record.topic not in known)
+    ends = await asyncio.gather(*map(when_known, unknown), return_exceptions=True)
+    faults = [end for end in ends if isinstance(end, BaseException)]
+    for fault in faults:
+        if not isinstance(fault, KafkaError):
+            raise fault
+    return faults[0] if faults else None
+
+
+async def _hand_over(
+    client: AIOKafkaProducer, records: Sequence[OutgoingRecord], futures: list["asyncio.Future[object]"]
+) -> None:
+    """Give records to the client, batch by batch; what was given before a failure stands in ``futures``."""
+    sets = await _partitioned(client, records)
+    while sets:
+        for place, batches in sets.items():
+            topic, partition = place
+            futures.append(await client.send_batch(batches.pop(0), topic, partition=partition))
+        sets = {place: batches for place, batches in sets.items() if batches}
+
+
 async def _partitioned(
     client: AIOKafkaProducer, records: Sequence[OutgoingRecord]
 ) -> dict[tuple[str, int], list[BatchBuilder]]:
@@ -189,19 +235,13 @@ async def _partitioned(
 
     ``client.send`` would make a coroutine, a future and a place in a batch for each record, and cost as much as all
     the rest of routing it; here a record costs little more than its own bytes, and a set of them goes out at once.
-
-    Raises:
-        RecordTooLarge: nothing was sent of any of them.
     """
-    size_of = DefaultRecordBatchBuilder.estimate_size_in_bytes
     counts: dict[str, int] = {}
     sets: dict[tuple[str, int], list[BatchBuilder]] = {}
     for record in records:
         topic = record.topic
         if topic not in counts:
             counts[topic] = len(await client.partitions_for(topic))
-        if len(record.value) > SMALL_BYTES and size_of(record.key, record.value, record.headers) > MAX_REQUEST_BYTES:
-            raise RecordTooLarge("A record is larger than Kafka takes")
         place = (topic, partition_of(record.key, counts[topic]))
         batches = sets.get(place)
         if batches is None:
@@ -227,6 +267,17 @@ def _retrieve(future: "asyncio.Future[object]") -> None:
 
 
 async def _stop_quietly(client: AIOKafkaProducer) -> None:
-    # a cancelled flush leaves nothing behind that matters: unacknowledged records are sent again by their owner
-    with contextlib.suppress(TimeoutError, KafkaError, OSError):
-        await asyncio.wait_for(client.stop(), STOP_SECONDS)
+    """Stop a client. One that cannot flush in time is cut off: its owner sends what was not acknowledged again.
+
+    Left alone it would go on trying for ever beside its successors, and write its copy when Kafka is back.
+    """
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await client.flush()
+            await client.stop()
+    except (TimeoutError, KafkaError, OSError):
+        client._closed = True  # noqa: SLF001  # its stop() waits for the flush for ever; these are what it would do next
+        for part in (client._sender, client.client):  # noqa: SLF001  # as above
+            with contextlib.suppress(TimeoutError, KafkaError, OSError):
+                async with asyncio.timeout(CUT_OFF_SECONDS):
+                    await part.close()

@@ -58,6 +58,7 @@ class Relay:
         self._lane = lane
         self._gather = gather.total_seconds()
         self._records = metrics.outbox_records.labels(lane)
+        self._limit = BATCH
         self._waiting_since: float | None = None
         metrics.outbox_oldest.labels(lane).set_function(self._oldest_seconds)
 
@@ -78,12 +79,14 @@ class Relay:
                 log.warning("The relay waits", lane=self._lane, reason=str(error))
                 wait = BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)]
                 failures += 1
+                self._limit = max(1, self._limit // 2)  # what does not get through together does one by one
                 await _wait(stopping, wait)
                 continue
             failures = 0
+            self._limit = min(BATCH, self._limit * 2)
             if not moved:
                 await self._outbox.wait(IDLE_SECONDS)
-            if self._gather and moved < BATCH:
+            if self._gather and moved < self._limit:
                 await _wait(stopping, self._gather)
 
     async def publish_once(self) -> int:
@@ -92,7 +95,7 @@ class Relay:
         Raises:
             BrokerUnavailable, DatabaseUnavailable: nothing was removed from the outbox.
         """
-        pending = await self._outbox.pending(BATCH)
+        pending = await self._outbox.pending(self._limit)
         await self._measure(pending)  # first, because an outage is when its age matters most
         await self._producer.send_all([row.record for row in pending])
         if pending:
@@ -106,7 +109,7 @@ class Relay:
 
     async def _measure(self, pending: Sequence[PendingRecord]) -> None:
         # a batch that is not full is all there is; only behind a full one more may wait
-        depth = await self._outbox.depth() if len(pending) == BATCH else depth_of(pending)
+        depth = await self._outbox.depth() if len(pending) == self._limit else depth_of(pending)
         self._records.set(depth.records)
         self._waiting_since = time.monotonic() - depth.oldest_seconds if depth.records else None
 

@@ -19,6 +19,9 @@ from shared.observability.logs import logger
 
 log = logger(__name__)
 
+LEAVE_SECONDS = 17.0  # of the 20 s in which a service ends (promise W3)
+LEAST_SECONDS = 1.0
+
 Background = Callable[[asyncio.Event], Awaitable[None]]
 
 
@@ -54,13 +57,21 @@ async def running(
 
     A loop that ends with an error is logged and takes the process down, so that the supervisor starts a whole one.
     """
-    running_tasks = [asyncio.create_task(_watched(task, stopping)) for task in tasks]
+    running_tasks = [
+        asyncio.create_task(_watched(task, stopping), name=getattr(task, "__qualname__", "")) for task in tasks
+    ]
     try:
         yield
     finally:
         stopping.set()
+        give_up_at = asyncio.get_running_loop().time() + LEAVE_SECONDS
         for close in stop:
             await close()
+        left = max(LEAST_SECONDS, give_up_at - asyncio.get_running_loop().time())
+        late = (await asyncio.wait(running_tasks, timeout=left))[1] if running_tasks else ()
+        for task in late:  # it waits for Kafka, say; what it had not finished is done again at the next start
+            log.warning("A background loop does not end, leaving it", loop=task.get_name())
+            task.cancel()
         await asyncio.gather(*running_tasks, return_exceptions=True)
 
 

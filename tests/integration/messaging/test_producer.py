@@ -1,6 +1,8 @@
 """One suite for the real producer and for the fake that other tests use: what callers may rely on."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -164,6 +166,45 @@ async def test_a_send_while_kafka_is_dead_ends_by_its_deadline_and_heals(tmp_pat
         await producer.check()
         await producer.stop()
         assert {record.value for record in await read_all(kafka, topic)} == {b"v"}
+
+
+async def test_a_topic_that_is_not_there_holds_back_nothing_else(kafka: KafkaSettings) -> None:
+    """An emergency reaches its department though the topic of what is counted is away; the set is not acknowledged."""
+    topic = unique("published")
+    await make_topics(kafka, topic)
+    producer = real_producer(kafka, deadline=timedelta(seconds=2))
+    fact = OutgoingRecord(unique("missing"), b"k", b"fact", [("ce_id", b"1")])
+    emergency = OutgoingRecord(topic, b"k", b"emergency", [("ce_id", b"2")])
+    with pytest.raises(BrokerUnavailable):
+        await producer.send_all([fact, emergency])
+    await producer.stop()
+
+    assert [record.value for record in await read_all(kafka, topic)] == [b"emergency"]
+
+
+async def test_a_client_that_was_given_up_is_gone(tmp_path: Path) -> None:
+    """Kafka hangs with its port open (F05): what gave up leaves no task that would write its copy after the heal."""
+    async with embedded_kafka(tmp_path) as broker:
+        kafka = broker.connection()
+        topic = unique("published")
+        await make_topics(kafka, topic)
+        producer = real_producer(kafka, deadline=timedelta(seconds=1))
+        await producer.start()
+        before = asyncio.all_tasks() - _tasks_of_aiokafka()
+        assert broker.pid is not None
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            for _ in range(2):
+                with pytest.raises(BrokerUnavailable):
+                    await producer.send_all([OutgoingRecord(topic, b"k", b"v", [("ce_id", b"1")])])
+            assert _tasks_of_aiokafka() - before == set()
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+        await producer.stop()
+
+
+def _tasks_of_aiokafka() -> set["asyncio.Task[object]"]:
+    return {task for task in asyncio.all_tasks() if "aiokafka" in repr(task.get_coro())}
 
 
 async def _send_until_taken(producer: EventProducer, record: OutgoingRecord) -> None:
