@@ -1,10 +1,12 @@
 # Everything a person needs here; `make` alone lists it. Wants make and a Python of 3.11 or newer, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down ps test test-cluster soak bench lint format clean lock jars-lock vendor env-example
+.PHONY: help setup run up down ps test test-faults test-cluster soak bench lint format clean lock jars-lock vendor env-example
 
 BIN := .venv/bin
-# Tiers from fast to slow, so that a fault shows early.
-TIERS ?= architecture unit contract component integration e2e faults
+# Tiers from fast to slow, so that a fault shows early. Two tests of the first ones at a time: they wait for no clock.
+TIERS ?= architecture unit contract component integration e2e
+SIDE_BY_SIDE := architecture unit contract component
+tier_folders = $(wildcard $(addprefix tests/,$(1)))
 ONCE ?=
 # DEMO=0: no call centre and no reference data.
 DEMO ?= 1
@@ -53,13 +55,17 @@ ps: ## what of it runs, and how healthy it is
 	@$(NEED_ENGINE)
 	@docker compose --profile demo ps --all
 
-test: setup ## every test, on an embedded Apache Kafka
-	@exec $(BIN)/python -m pytest $(wildcard $(addprefix tests/,$(TIERS))) $(ARGS)
+test: setup ## all tests but the slow ones below, on an embedded Apache Kafka
+	@$(if $(filter $(SIDE_BY_SIDE),$(TIERS)),$(BIN)/python -m pytest -n 2 $(call tier_folders,$(filter $(SIDE_BY_SIDE),$(TIERS))) $(ARGS))
+	@$(if $(filter-out $(SIDE_BY_SIDE),$(TIERS)),$(BIN)/python -m pytest $(call tier_folders,$(filter-out $(SIDE_BY_SIDE),$(TIERS))) $(ARGS))
 
-test-cluster: setup ## integration and faults on three nodes of Kafka with passwords, in some 15 minutes; not part of `make test`
+test-faults: setup ## many replicas, and three nodes of Kafka, killed and stopped under load, in some 10 minutes
+	@exec $(BIN)/python -m pytest tests/faults $(ARGS)
+
+test-cluster: setup ## integration and faults on three nodes of Kafka with passwords, in some 25 minutes
 	@LAKSA_TEST_KAFKA_NODES=3 exec $(BIN)/python -m pytest tests/integration tests/faults $(ARGS)
 
-soak: setup ## memory over 200,000 reports, in some 10 minutes; not part of `make test`
+soak: setup ## memory over 200,000 reports, in some 10 minutes
 	@exec $(BIN)/python -m pytest tests/soak -s $(ARGS)
 
 bench: setup ## ratios against plain baselines, in some 8 minutes; writes docs/benchmarks.md
