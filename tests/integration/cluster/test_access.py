@@ -23,12 +23,19 @@ from shared.domain.taxonomy import default_taxonomy
 from shared.messaging import access, topics
 from shared.messaging.connection import connection_options
 from shared.settings import KafkaSettings
-from tests.support.clusters import ProtectedKafka
+from tests.support.clusters import ProtectedKafka, protected_kafka
 
 OPDS = tuple(default_taxonomy().opds)
 TOPICS = tuple(spec.name for spec in topics.all_topics(OPDS))
 ASKED: tuple[access.Operation, ...] = ("read", "write", "describe")
 TIMEOUT_S = 30
+
+
+@pytest.fixture(scope="module")
+async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ProtectedKafka]:
+    """Three nodes, set up."""
+    async with protected_kafka(tmp_path_factory.mktemp("cluster")) as started:
+        yield started
 
 
 @asynccontextmanager
