@@ -18,10 +18,8 @@ from shared.broker.embedded import EmbeddedKafka
 from shared.domain.taxonomy import default_taxonomy
 from shared.messaging import access
 from shared.settings import KafkaSettings
-from tests.support.waiting import eventually
 
 HEAP_MIB = 192  # three of them, beside the services, on a small machine
-SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,3 @@ async def comes_back(node: EmbeddedKafka) -> None:
     """Start a node that was ended or killed, and wait until it answers."""
     node.start()
     await node.wait_ready()
-
-
-async def ends(node: EmbeddedKafka) -> None:
-    """Return once the node's process is no more."""
-    await eventually(lambda: node.pid is None, SECONDS)
