@@ -11,9 +11,9 @@ from pathlib import Path
 from benchmarks import end_to_end, intake, router, stats
 from benchmarks.document import page
 from benchmarks.machine import machine
-from shared.broker import EmbeddedKafka
+from services.cli.run.embedded_kafka import EmbeddedKafka
 from shared.domain.taxonomy import default_taxonomy
-from shared.messaging import topics
+from shared.messaging import topic_specs
 from shared.messaging.topic_admin import create_topics
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
@@ -48,7 +48,7 @@ async def measure_all(directory: Path) -> str:
 async def _broker(directory: Path) -> AsyncIterator[EmbeddedKafka]:
     directory.mkdir()  # noqa: ASYNC240  # nothing else is under way yet
     async with EmbeddedKafka(directory / "var") as broker:
-        await create_topics(broker.connection(), topics.all_topics(default_taxonomy().opds))
+        await create_topics(broker.connection(), topic_specs.all_topics(default_taxonomy().opds))
         yield broker
 
 

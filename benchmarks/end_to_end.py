@@ -17,7 +17,7 @@ from aiohttp import web
 from benchmarks.broker import preload
 from benchmarks.intake import client, post
 from benchmarks.samples import call_body, report_body, routine_records
-from services.cli.call_centre import signed_headers
+from services.cli.demo.call_centre import signed_headers
 from services.notifier.migrate import MIGRATIONS as NOTIFIER_MIGRATIONS
 from services.stats.migrate import MIGRATIONS as STATS_MIGRATIONS
 from shared.db.engine import sqlite_url
@@ -25,10 +25,10 @@ from shared.db.migrating import upgrade
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.settings import KafkaSettings
-from tests.support.intake_process import intake_process
-from tests.support.notifying import secret
+from tests.support.apps.notifying import secret
+from tests.support.processes.intake_process import intake_process
+from tests.support.processes.service_process import ServiceProcess
 from tests.support.receivers import unused_port
-from tests.support.service_process import ServiceProcess
 from tests.support.waiting import eventually
 
 REPORTS = 300

@@ -15,11 +15,11 @@ from benchmarks.contenders.bare_intake import TOPIC
 from benchmarks.processes import running
 from benchmarks.samples import call_body, report_body
 from shared.messaging.topic_admin import TopicSpec, create_topics
-from shared.messaging.topics import WIDE
+from shared.messaging.topic_specs import WIDE
 from shared.settings import KafkaSettings
-from tests.support.intake_process import KEYS, intake_process
+from tests.support.processes.intake_process import KEYS, intake_process
+from tests.support.processes.service_process import ServiceProcess
 from tests.support.receivers import unused_port
-from tests.support.service_process import ServiceProcess
 from tests.support.waiting import eventually
 
 ACCEPTED = 202

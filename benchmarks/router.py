@@ -13,7 +13,7 @@ from benchmarks.contenders.environment import NotInstalled, contenders_python
 from benchmarks.figures import slope, steady_rate
 from benchmarks.processes import running
 from benchmarks.samples import routine_records
-from shared.messaging import topics
+from shared.events import topics
 from shared.settings import KafkaSettings
 
 RECORDS = 15_000

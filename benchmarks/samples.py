@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from services.cli.reference.synthetic_texts import NAMES, STREETS
 from shared.domain.identity import submitted_event_id, ticket_number
 from shared.domain.lanes import Lane
-from shared.domain.reference_texts import NAMES, STREETS
 from shared.domain.taxonomy import default_taxonomy
+from shared.events import topics
 from shared.events.catalogue import SUBMITTED
 from shared.events.envelope import Attributes, headers_of
 from shared.events.models import Place, Reporter, ReportSubmitted
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging import topics
 from shared.observability.tracing import child_of
 
 # One department each, so that a report gives exactly two records: the report for it, and the decision.

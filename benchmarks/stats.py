@@ -14,8 +14,8 @@ from services.stats.store import StatsStore
 from shared.db.engine import make_engine, sqlite_url
 from shared.db.migrating import upgrade
 from shared.domain.taxonomy import default_taxonomy
-from tests.support.databases import KINDS, database
-from tests.support.lifecycle import decided, registered
+from tests.support.builders.lifecycle import decided, registered
+from tests.support.databases.engines import KINDS, database
 
 REPORTS = 4_000
 BATCH = 500

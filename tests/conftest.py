@@ -4,9 +4,9 @@ import hypothesis
 import pytest
 import structlog
 
-from tests.support.brokers import describe_kafka
-from tests.support.databases import chosen_postgres
+from tests.support.databases.engines import chosen_postgres
 from tests.support.docker_engine import engine_answers
+from tests.support.kafka.brokers import describe_kafka
 
 # one slow example on a busy machine is no counterexample
 hypothesis.settings.register_profile("laksa", deadline=None)

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from benchmarks.contenders.job import job_of
 from shared.domain.lanes import Lane
-from shared.messaging import topics
+from shared.events import topics
 from shared.messaging.producer import partition_by_crc32
 from shared.messaging.subscribing import BATCH_RECORDS, BATCH_WAIT_MS
 

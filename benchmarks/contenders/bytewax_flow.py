@@ -20,7 +20,7 @@ from bytewax.run import cli_main
 
 from benchmarks.contenders.job import Job, job_of
 from shared.domain.lanes import Lane
-from shared.messaging import topics
+from shared.events import topics
 from shared.messaging.subscribing import BATCH_RECORDS
 
 LINGER_MS = "5"

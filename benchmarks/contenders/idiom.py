@@ -8,8 +8,8 @@ from faststream.kafka import KafkaBroker
 
 from benchmarks.contenders.job import decided, routing_table
 from shared.domain.lanes import Lane
+from shared.events import topics
 from shared.events.models import ReportSubmitted
-from shared.messaging import topics
 
 
 async def consume(servers: str, group: str) -> None:

@@ -11,10 +11,10 @@ from services.router.routing_table import PACKAGED, load_routing_table
 from services.router.rules import RoutingTable, decide, inputs_of
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
+from shared.events import topics
 from shared.events.envelope import Headers, attributes_of, text_headers
 from shared.events.models import ReportDecided, ReportSubmitted
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging import topics
 from shared.messaging.received import Received
 
 Job = Callable[[bytes, Headers], list[OutgoingRecord]]

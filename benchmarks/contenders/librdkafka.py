@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 
 from benchmarks.contenders.job import Job, job_of
 from shared.domain.lanes import Lane
-from shared.messaging import topics
+from shared.events import topics
 from shared.messaging.subscribing import BATCH_RECORDS, BATCH_WAIT_MS
 
 LINGER_MS = 5

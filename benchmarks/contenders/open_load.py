@@ -16,7 +16,7 @@ import orjson
 import uvloop
 
 from benchmarks.samples import report_body
-from tests.support.intake_process import KEYS
+from tests.support.processes.intake_process import KEYS
 
 CONNECTIONS = 300
 TICK_SECONDS = 0.002

@@ -15,8 +15,8 @@ from quixstreams.models import Serializer
 from benchmarks.contenders.job import Job, job_of
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
+from shared.events import topics
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging import topics
 from shared.messaging.subscribing import BATCH_RECORDS
 
 LINGER_MS = 5

@@ -5,7 +5,7 @@ from typing import Any
 
 import aiohttp
 
-from shared.domain.reference import ReferenceRequest
+from services.cli.reference.synthetic_reports import ReferenceRequest
 from shared.errors import LaksaError, TransientError
 
 FROM_MONTH, TO_MONTH = "2024-01", "2024-07"  # the months of the published 112 table

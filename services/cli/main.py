@@ -54,7 +54,7 @@ def run_command(
     The data stay in var/ (LAKSA_VAR_DIR): a second run finds them and sends nothing twice.
     Give LAKSA_KAFKA_BOOTSTRAP_SERVERS to use a Kafka of your own.
     """
-    from services.cli.running import run
+    from services.cli.run.running import run
     from services.cli.settings import CliSettings
 
     console = Console(highlight=False)
@@ -81,7 +81,7 @@ def report_command(
     [bold]laksa report --category INF-PJU --text "Lampu jalan padam di Jl. Veteran"[/bold]
     Ends with 0 once the department in charge has acknowledged, with 1 if that takes too long or intake refuses.
     """
-    from services.cli.reporting import Draft, follow_report
+    from services.cli.inspect.reporting import Draft, follow_report
 
     draft = Draft(text, category, channel, kecamatan, landmark, name, phone)
     console = Console(highlight=False)
@@ -99,7 +99,7 @@ def tail_command(
 
     It reads beside the real subscribers: no offsets are committed, nobody misses anything.
     """
-    from services.cli.tailing import tail
+    from services.cli.inspect.tailing import tail
 
     console = Console(highlight=False)
     raise typer.Exit(_outcome(tail(_layout(), console, opd=opd, lane=lane, only_new=new, follow=follow), console))
@@ -111,7 +111,7 @@ def secrets_command() -> None:
 
     Nothing that is there is written again.
     """
-    from services.cli.deploy_secrets import default_deployment, make_secrets
+    from services.cli.deploy.deploy_secrets import default_deployment, make_secrets
 
     console = Console(highlight=False)
     try:
@@ -128,7 +128,7 @@ def seed_command() -> None:
     The addresses and keys come from LAKSA_INTAKE_URL, LAKSA_STATS_URL and LAKSA_API_KEYS_FILE. What was sent is
     remembered in LAKSA_VAR_DIR: a repeat sends nothing twice. Ends with 1 where the table is not the published one.
     """
-    from services.cli.remote_seeding import seed
+    from services.cli.reference.remote_seeding import seed
 
     console = Console(highlight=False)
     raise typer.Exit(_outcome(seed(console), console))
@@ -143,7 +143,7 @@ def topics_apply_command(
 
     Ends with 1 where something is left that is not changed from here, and says what to do about it.
     """
-    from services.cli.topics_command import apply
+    from services.cli.deploy.topics_command import apply
 
     console = Console(highlight=False)
     raise typer.Exit(_outcome(apply(None, console, users_file=users, wide=partitions), console))
@@ -152,7 +152,7 @@ def topics_apply_command(
 @topics_app.command("check")
 def topics_check_command(partitions: Partitions = None) -> None:
     """Change nothing; end with 1 and a line for each topic, user or rule that is not as it should be."""
-    from services.cli.topics_command import check
+    from services.cli.deploy.topics_command import check
 
     console = Console(highlight=False)
     raise typer.Exit(_outcome(check(None, console, wide=partitions), console))

@@ -2,7 +2,7 @@
 
 from services.intake.app import build_app
 from services.intake.settings import IntakeSettings
-from shared.observability.starting import read_settings, run_service
+from shared.process.starting import read_settings, run_service
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from shared.domain.lanes import Channel, Lane, Mode, lane_of
 from shared.domain.taxonomy import Taxonomy
-from shared.observability.problems import MEDIA_TYPE
+from shared.http.problems import MEDIA_TYPE
 from shared.observability.tracing import trace_id_of
 
 TOO_BUSY: Final = "too_busy"

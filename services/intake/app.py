@@ -35,22 +35,23 @@ from services.intake.settings import IntakeSettings
 from services.intake.spool import Spool
 from services.intake.spool_file import SpoolFile
 from services.intake.updates import CaseUpdates
-from shared.apidocs import docs_routes
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
-from shared.messaging.ack_rule import AckRule, rescue_nothing
+from shared.http.apidocs import docs_routes
+from shared.http.metrics import HttpMetrics, MeasureHttp
+from shared.http.ops import ops_routes
+from shared.http.problems import install_problem_handlers
+from shared.messaging.ack_rule import AckRule, no_fallback
 from shared.messaging.asyncapi import asyncapi_json
+from shared.messaging.cluster_check import ClusterCheck
 from shared.messaging.consuming import Consumption
 from shared.messaging.dead_letters import DeadLetters
 from shared.messaging.producer import EventProducer, make_client
 from shared.messaging.relay import Relay
-from shared.messaging.safety import ClusterSafety
 from shared.messaging.subscribing import Subscription, make_broker, subscribe
-from shared.observability.health import Health
-from shared.observability.http_metrics import HttpMetrics, MeasureHttp
 from shared.observability.metrics import MessagingMetrics, make_registry
-from shared.observability.ops import Background, ops_routes, running
-from shared.observability.problems import install_problem_handlers
+from shared.process.background import Background, background_tasks
+from shared.process.health import Health
 
 TITLE = "LAKSA intake"
 GATHER: Mapping[Lane, timedelta] = {Lane.EMERGENCY: timedelta(0), Lane.ROUTINE: timedelta(milliseconds=50)}
@@ -72,7 +73,7 @@ class Parts:
     registration: Registration
     updates: CaseUpdates
     health: Health
-    safety: ClusterSafety
+    cluster_check: ClusterCheck
     stopping: asyncio.Event
 
 
@@ -115,7 +116,7 @@ def build_parts(settings: IntakeSettings, *, now: Clock = utc_now) -> Parts:
         registration=Registration(spools, stats_url=settings.stats_url, now=now, metrics=metrics),
         updates=CaseUpdates(list(files.values()), now=now, metrics=metrics),
         health=Health(),
-        safety=ClusterSafety(settings.kafka, (*RECEIVES, *SENDS)),
+        cluster_check=ClusterCheck(settings.kafka, (*RECEIVES, *SENDS)),
         stopping=asyncio.Event(),
     )
 
@@ -166,7 +167,7 @@ def build_rules(
     """Each subscription with its ack rule; ``halt`` is given the group and the reason."""
     records = ChannelRecords(parts.registration, parts.channels, default_taxonomy(), parts.metrics)
 
-    def rule(group: str, parse: Any, handle: Any, rescue: Any = rescue_nothing) -> AckRule[Any]:
+    def rule(group: str, parse: Any, handle: Any, fallback: Any = no_fallback) -> AckRule[Any]:
         return AckRule(
             group=group,
             parse=parse,
@@ -176,13 +177,13 @@ def build_rules(
             metrics=parts.messaging,
             stopping=parts.stopping,
             halt=partial(halt, group),
-            rescue=rescue,
+            fallback=fallback,
         )
 
     answers = answers_of(list(default_taxonomy().opds))
     departments = DepartmentRecords(parts.updates)
     return [
-        (CALLS, rule(CALLS.group, records.parse, records.register_reports, records.rescue)),
+        (CALLS, rule(CALLS.group, records.parse, records.register_reports, records.fallback)),
         (REPORTS, rule(REPORTS.group, records.parse, records.register_reports)),
         (answers, rule(answers.group, parse_answer, departments.record_answers)),
     ]
@@ -197,7 +198,7 @@ async def _working(parts: Parts) -> AsyncIterator[None]:
         await file.open()
     spools = parts.spools.values()
     try:
-        async with running(
+        async with background_tasks(
             parts.stopping,
             tasks=[
                 *(spool.run for spool in spools),
@@ -251,5 +252,5 @@ def _build_producer(parts: Parts) -> EventProducer:
         partial(make_client, parts.settings.kafka),
         deadline=parts.settings.publish_deadline,
         metrics=parts.messaging,
-        look=parts.safety.check,
+        preflight=parts.cluster_check.check,
     )

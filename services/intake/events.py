@@ -11,11 +11,11 @@ from services.intake.case_steps import Step
 from services.intake.submissions import Submission
 from shared.domain.identity import event_id, submitted_event_id
 from shared.domain.lanes import Channel, Lane, Mode
+from shared.events import topics
 from shared.events.catalogue import REGISTERED, STATUS_CHANGED, SUBMITTED, UNREADABLE
 from shared.events.envelope import RAW_CONTENT_TYPE, Attributes, headers_of
 from shared.events.models import DepartmentAnswer, Event, ReportRegistered, ReportStatusChanged, ReportSubmitted
 from shared.events.outgoing import OutgoingRecord, record_of
-from shared.messaging import topics
 from shared.observability.tracing import child_of
 
 SOURCE: Final = "/laksa/intake"

@@ -27,11 +27,11 @@ from shared.domain.lanes import Channel
 from shared.domain.taxonomy import Taxonomy
 from shared.domain.texts import strip_controls
 from shared.errors import InvalidEvent, PermanentError, RecordTooLarge, UnreadableBody
+from shared.events import topics
 from shared.events.catalogue import REGISTERED, STATUS_CHANGED, SUBMITTED, UNREADABLE
 from shared.events.envelope import text_headers
 from shared.events.models import DepartmentAnswer
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging import topics
 from shared.messaging.asyncapi import DEAD_LETTER, DEPARTMENT_ANSWER, Message, Operation
 from shared.messaging.received import Record
 from shared.messaging.subscribing import Subscription
@@ -128,7 +128,7 @@ class ChannelRecords:
         await asyncio.gather(*(self._registration.register(one.submission, one.origin) for one in received))
         return ()
 
-    def rescue(self, record: Record, _error: PermanentError) -> Sequence[OutgoingRecord]:
+    def fallback(self, record: Record, _error: PermanentError) -> Sequence[OutgoingRecord]:
         """A 112 call that cannot be accepted is still an emergency: its bytes go to the supervisor."""
         identity = event_id(f"{record.topic}/{record.partition}/{record.offset}", "report.unreadable")
         headers = text_headers(record.headers)

@@ -21,8 +21,8 @@ from services.intake.validation import MAX_BODY_BYTES, Rejected, read_call, read
 from shared.domain.lanes import Channel
 from shared.domain.taxonomy import Taxonomy
 from shared.errors import DatabaseUnavailable, IdempotencyMismatch
+from shared.http.problems import Problem
 from shared.observability.logs import logger
-from shared.observability.problems import Problem
 from shared.observability.tracing import child_of
 
 API_KEY: Final = "X-API-Key"

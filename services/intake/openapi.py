@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.intake.http import API_KEY, IDEMPOTENCY_KEY, KEY_CHARACTERS, Operation
 from shared import VERSION
-from shared.observability.problems import documented_problems
+from shared.http.problems import documented_problems
 
 REFUSALS: Final = (400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 503)
 

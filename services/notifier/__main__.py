@@ -2,7 +2,7 @@
 
 from services.notifier.app import build_app
 from services.notifier.settings import NotifierSettings
-from shared.observability.starting import lane_option, read_settings, run_service
+from shared.process.starting import lane_option, read_settings, run_service
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifier.acknowledgement import Acknowledging
-from services.notifier.assignment import assignment_parser, rescue_unreadable
+from services.notifier.assignment import assignment_parser, unreadable_fallback
 from services.notifier.channels import WebhookChannel, webhook_session
 from services.notifier.clock import Now, steady_clock
 from services.notifier.delivery import Sender
@@ -25,30 +25,31 @@ from services.notifier.store import Store
 from services.notifier.tables import outbox as outbox_rows
 from services.notifier.watch import Watch
 from shared import VERSION
-from shared.apidocs import docs_routes
 from shared.db.engine import check_database, make_engine
 from shared.db.outbox import Outbox
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.errors import DatabaseUnavailable
+from shared.events import topics
 from shared.events.catalogue import STATUS_CHANGED
 from shared.events.models import ReportStatusChanged
-from shared.messaging import topics
-from shared.messaging.ack_rule import AckRule, Handle, Parse, Rescue, rescue_nothing
+from shared.http.apidocs import docs_routes
+from shared.http.metrics import HttpMetrics, MeasureHttp
+from shared.http.ops import ops_routes
+from shared.http.problems import install_problem_handlers
+from shared.messaging.ack_rule import AckRule, Fallback, Handle, Parse, no_fallback
 from shared.messaging.asyncapi import asyncapi_json
+from shared.messaging.cluster_check import ClusterCheck
 from shared.messaging.consuming import Consumption
 from shared.messaging.dead_letters import DeadLetters
 from shared.messaging.producer import EventProducer, make_client
 from shared.messaging.received import event_parser
 from shared.messaging.relay import Relay
-from shared.messaging.safety import ClusterSafety
 from shared.messaging.subscribing import Subscription, make_broker, subscribe
-from shared.observability.health import Health
-from shared.observability.http_metrics import HttpMetrics, MeasureHttp
 from shared.observability.logs import logger
 from shared.observability.metrics import MessagingMetrics, make_registry
-from shared.observability.ops import ops_routes, running
-from shared.observability.problems import install_problem_handlers
+from shared.process.background import background_tasks
+from shared.process.health import Health
 
 PREPARE_SECONDS = 1.0
 
@@ -152,7 +153,7 @@ async def _working(parts: Parts, sender: Sender) -> AsyncIterator[None]:
 
     parts.health.add("kafka", consumption.check)
     parts.health.add("database", lambda: check_database(parts.engine))
-    async with running(parts.stopping, tasks=[work], stop=[consumption.stop]):
+    async with background_tasks(parts.stopping, tasks=[work], stop=[consumption.stop]):
         yield
 
 
@@ -162,7 +163,7 @@ def _make_producer(parts: Parts) -> EventProducer:
         lambda: make_client(settings.kafka),
         deadline=settings.publish_deadline,
         metrics=parts.messaging,
-        look=ClusterSafety(settings.kafka, (*RECEIVES, *SENDS)).check,
+        preflight=ClusterCheck(settings.kafka, (*RECEIVES, *SENDS)).check,
     )
 
 
@@ -170,9 +171,9 @@ def _make_consumption(parts: Parts, producer: EventProducer, handlers: Handlers)
     settings, lane = parts.settings, parts.settings.lane
     broker = make_broker(settings)
     parse = assignment_parser(lane, default_taxonomy(), stats_url=settings.stats_url)
-    rescue = rescue_unreadable if lane is Lane.EMERGENCY else rescue_nothing
+    fallback = unreadable_fallback if lane is Lane.EMERGENCY else no_fallback
     assigned = _make_rule(
-        parts, producer, f"notifier-{lane}", parse=parse, handle=handlers.take_in_assignments, rescue=rescue
+        parts, producer, f"notifier-{lane}", parse=parse, handle=handlers.take_in_assignments, fallback=fallback
     )
     parse_answer = event_parser({STATUS_CHANGED: ReportStatusChanged})
     answered = _make_rule(parts, producer, f"notifier-{lane}-updates", parse=parse_answer, handle=handlers.note_answers)
@@ -192,7 +193,7 @@ def _make_rule(
     *,
     parse: Parse[T],
     handle: Handle[T],
-    rescue: Rescue = rescue_nothing,
+    fallback: Fallback = no_fallback,
 ) -> AckRule[T]:
     lane, metrics = parts.settings.lane, parts.messaging
     return AckRule(
@@ -204,7 +205,7 @@ def _make_rule(
         metrics=metrics,
         stopping=parts.stopping,
         halt=parts.health.halt,
-        rescue=rescue,
+        fallback=fallback,
     )
 
 

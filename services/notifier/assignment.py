@@ -15,11 +15,11 @@ from shared.domain.lanes import Lane, Mode
 from shared.domain.taxonomy import TRIAGE_OPD, Priority, Taxonomy
 from shared.domain.texts import has_controls, strip_controls
 from shared.errors import MissingAttribute, PermanentError
+from shared.events import topics
 from shared.events.catalogue import ASSIGNED, UNREADABLE
 from shared.events.envelope import RAW_CONTENT_TYPE, TYPE_PREFIX, Attributes, attributes_of, headers_of, text_headers
 from shared.events.models import ReportSubmitted, utc_text
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging import topics
 from shared.messaging.received import Received, Record, event_parser
 from shared.observability.tracing import child_of
 
@@ -67,7 +67,7 @@ def assignment_parser(lane: Lane, taxonomy: Taxonomy, *, stats_url: str) -> Call
     return parse
 
 
-def rescue_unreadable(record: Record, error: Exception) -> list[OutgoingRecord]:
+def unreadable_fallback(record: Record, error: Exception) -> list[OutgoingRecord]:
     """A record of the emergency lane that nobody can parse is still an emergency: its bytes go to the supervisor.
 
     One that went there already is not sent again: that would never end.

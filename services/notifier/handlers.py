@@ -10,10 +10,9 @@ from collections.abc import Sequence
 
 from services.notifier.assignment import Assignment
 from services.notifier.reception import Reception
-from shared.events import catalogue
+from shared.events import catalogue, topics
 from shared.events.models import ReportStatusChanged
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging import topics
 from shared.messaging.asyncapi import DEAD_LETTER, Operation
 from shared.messaging.received import Received
 

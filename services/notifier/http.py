@@ -23,7 +23,7 @@ from services.notifier.signing import SignatureRefused
 from services.notifier.store import Store
 from shared.domain.delivery import DeliveryState
 from shared.domain.lanes import Lane
-from shared.observability.problems import Problem, documented_problems
+from shared.http.problems import Problem, documented_problems
 
 MAX_BODY_BYTES = 16 * 1024
 BODY_SECONDS = 5.0  # a callback is one small packet

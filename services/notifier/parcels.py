@@ -13,11 +13,10 @@ from services.notifier.endpoints import Endpoint
 from shared.domain.delivery import DeliveryState
 from shared.domain.identity import delivery_id, event_id
 from shared.domain.lanes import Lane
-from shared.events import catalogue
+from shared.events import catalogue, topics
 from shared.events.envelope import Attributes
 from shared.events.models import DeliveryChanged
 from shared.events.outgoing import OutgoingRecord, record_of
-from shared.messaging import topics
 from shared.observability.tracing import child_of
 
 _TYPES = {

@@ -2,7 +2,7 @@
 
 from services.router.app import build_app
 from services.router.settings import RouterSettings
-from shared.observability.starting import lane_option, read_settings, run_service
+from shared.process.starting import lane_option, read_settings, run_service
 
 
 def main() -> None:

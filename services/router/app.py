@@ -18,16 +18,17 @@ from services.router.routing_table import PACKAGED, load_routing_table
 from services.router.settings import RouterSettings
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
-from shared.messaging.ack_rule import AckRule, rescue_nothing
+from shared.http.ops import ops_routes
+from shared.messaging.ack_rule import AckRule, no_fallback
 from shared.messaging.asyncapi import asyncapi_json
+from shared.messaging.cluster_check import ClusterCheck
 from shared.messaging.consuming import Consumption
 from shared.messaging.dead_letters import DeadLetters
 from shared.messaging.producer import EventProducer, make_client
-from shared.messaging.safety import ClusterSafety
 from shared.messaging.subscribing import make_broker, subscribe
-from shared.observability.health import Health
 from shared.observability.metrics import MessagingMetrics, make_registry
-from shared.observability.ops import ops_routes, running
+from shared.process.background import background_tasks
+from shared.process.health import Health
 
 
 def build_app(settings: RouterSettings) -> Starlette:
@@ -46,7 +47,7 @@ def build_app(settings: RouterSettings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what is loaded by now stays; no collection needs to walk it again
-        async with running(stopping, tasks=[consumption.run], stop=[consumption.stop]):
+        async with background_tasks(stopping, tasks=[consumption.run], stop=[consumption.stop]):
             yield
 
     return Starlette(routes=ops_routes(health, registry, document), lifespan=lifespan)
@@ -81,7 +82,7 @@ def build_rule(
         metrics=metrics,
         stopping=stopping,
         halt=halt,
-        rescue=routing.rescue if lane is Lane.EMERGENCY else rescue_nothing,
+        fallback=routing.fallback if lane is Lane.EMERGENCY else no_fallback,
     )
     return WatchedRule(rule, waiting)
 
@@ -94,7 +95,7 @@ def _build_consumption(
         partial(make_client, settings.kafka),
         deadline=settings.publish_deadline,
         metrics=metrics,
-        look=ClusterSafety(settings.kafka, (*RECEIVES, *SENDS)).check,
+        preflight=ClusterCheck(settings.kafka, (*RECEIVES, *SENDS)).check,
     )
     reading = subscription(settings.lane)
     stops: set[asyncio.Task[None]] = set()  # asyncio itself keeps no hold of its tasks

@@ -11,9 +11,9 @@ from typing import Any
 from services.router.metrics import WaitingReports
 from services.router.routing import Incoming, UnreadableReport
 from shared.domain.lanes import Lane
+from shared.events import topics
 from shared.events.catalogue import ASSIGNED, DECISIONS, SUBMITTED, UNREADABLE
 from shared.events.models import ReportSubmitted
-from shared.messaging import topics
 from shared.messaging.ack_rule import AckRule
 from shared.messaging.asyncapi import DEAD_LETTER, Operation
 from shared.messaging.received import Record, event_parser

@@ -14,6 +14,7 @@ from shared.domain.identity import event_id_text, report_id_of
 from shared.domain.lanes import CallType, Lane, Mode
 from shared.domain.taxonomy import TRIAGE_OPD
 from shared.errors import PermanentError
+from shared.events import topics
 from shared.events.catalogue import ASSIGNED, DECISIONS, UNREADABLE
 from shared.events.envelope import (
     RAW_CONTENT_TYPE,
@@ -25,7 +26,6 @@ from shared.events.envelope import (
 )
 from shared.events.models import ReportDecided, ReportSubmitted, utc_text
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging import topics
 from shared.messaging.dead_letters import MAX_VALUE_BYTES
 from shared.messaging.received import Received, Record
 from shared.observability.logs import log_context, logger
@@ -162,7 +162,7 @@ class Routing:
         moment = _Moment.of(self._now())  # one for all of them
         return [record for one in incoming for record in self._records_of(one, moment)]
 
-    def rescue(self, record: Record, error: PermanentError) -> Sequence[OutgoingRecord]:
+    def fallback(self, record: Record, error: PermanentError) -> Sequence[OutgoingRecord]:
         """A bad record of the emergency lane is an emergency still: besides its dead letter, the Live Room gets it."""
         return [self._raw(record, f"Nobody could read this emergency ({error.code}); a person has to")]
 

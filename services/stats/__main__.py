@@ -6,7 +6,7 @@ import sys
 
 from services.stats.app import build_app, build_store
 from services.stats.settings import StatsSettings
-from shared.observability.starting import read_settings, run_service
+from shared.process.starting import read_settings, run_service
 
 
 def main() -> None:

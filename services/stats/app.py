@@ -20,22 +20,23 @@ from services.stats.queries import StatsQueries
 from services.stats.settings import StatsSettings
 from services.stats.store import StatsStore
 from shared import VERSION
-from shared.apidocs import docs_routes
 from shared.db.engine import check_database, make_engine
 from shared.domain.taxonomy import default_taxonomy
+from shared.http.apidocs import docs_routes
+from shared.http.metrics import HttpMetrics, MeasureHttp
+from shared.http.ops import ops_routes
+from shared.http.problems import install_problem_handlers
 from shared.messaging.ack_rule import AckRule
 from shared.messaging.asyncapi import asyncapi_json
+from shared.messaging.cluster_check import ClusterCheck
 from shared.messaging.consuming import Consumption
 from shared.messaging.dead_letters import DeadLetters
 from shared.messaging.producer import EventProducer, make_client
 from shared.messaging.received import event_parser
-from shared.messaging.safety import ClusterSafety
 from shared.messaging.subscribing import make_broker, subscribe
-from shared.observability.health import Health
-from shared.observability.http_metrics import HttpMetrics, MeasureHttp
 from shared.observability.metrics import MessagingMetrics, make_registry
-from shared.observability.ops import ops_routes, running
-from shared.observability.problems import install_problem_handlers
+from shared.process.background import background_tasks
+from shared.process.health import Health
 
 TITLE = "LAKSA stats"
 
@@ -119,7 +120,7 @@ async def _working(parts: Parts) -> AsyncIterator[None]:
 
     parts.health.add("kafka", consumption.check)
     parts.health.add("database", lambda: check_database(parts.engine))
-    async with running(parts.stopping, tasks=[work], stop=[parts.feed.close, consumption.stop]):
+    async with background_tasks(parts.stopping, tasks=[work], stop=[parts.feed.close, consumption.stop]):
         yield
 
 
@@ -130,7 +131,7 @@ def _make_consumption(parts: Parts, counting: FactCounting) -> Consumption:
         lambda: make_client(settings.kafka),
         deadline=settings.publish_deadline,
         metrics=messaging,
-        look=ClusterSafety(settings.kafka, (*RECEIVES, *SENDS)).check,
+        preflight=ClusterCheck(settings.kafka, (*RECEIVES, *SENDS)).check,
     )
     broker = make_broker(settings)
     rule = AckRule(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from services.stats.counting import FactCounting
 from services.stats.facts import FACT_MODELS
+from shared.events import topics
 from shared.events.models import Event
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging import topics
 from shared.messaging.asyncapi import DEAD_LETTER, Operation
 from shared.messaging.received import Received
 from shared.messaging.subscribing import Subscription

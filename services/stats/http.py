@@ -14,7 +14,7 @@ from services.stats.queries import Position, StatsQueries
 from services.stats.requests import CountsQuery, MonthsQuery, ReportsQuery, cursor_of
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import Rollup, Taxonomy
-from shared.observability.problems import Problem, documented_problems
+from shared.http.problems import Problem, documented_problems
 
 RETRY_SECONDS = 1  # a report is usually counted well within this
 

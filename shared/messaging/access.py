@@ -9,7 +9,7 @@ from typing import Literal
 
 from shared.domain.lanes import Channel, Lane
 from shared.domain.taxonomy import TRIAGE_OPD
-from shared.messaging import topics
+from shared.events import topics
 
 Resource = Literal["topic", "group", "cluster"]
 Match = Literal["literal", "prefixed"]

@@ -29,7 +29,7 @@ UNCLASSIFIED_WAITS = (0.2, 1.0)  # seconds; three tries, so that a bad record is
 T = TypeVar("T")
 Parse = Callable[[Record], T]
 Handle = Callable[[Sequence[T]], Awaitable[Sequence[OutgoingRecord]]]
-Rescue = Callable[[Record, PermanentError], Sequence[OutgoingRecord]]
+Fallback = Callable[[Record, PermanentError], Sequence[OutgoingRecord]]
 
 log = logger(__name__)
 
@@ -38,7 +38,7 @@ class ConsumerHalted(LaksaError):  # noqa: N818  # named after what happened
     """The dead-letter limit was passed: this consumer takes nothing more until it is restarted."""
 
 
-def rescue_nothing(_record: Record, _error: PermanentError) -> Sequence[OutgoingRecord]:
+def no_fallback(_record: Record, _error: PermanentError) -> Sequence[OutgoingRecord]:
     """A bad record of this consumer goes to its dead letters only."""
     return ()
 
@@ -47,7 +47,7 @@ def rescue_nothing(_record: Record, _error: PermanentError) -> Sequence[Outgoing
 class AckRule(Generic[T]):
     """Applies the rule to the records of one subscription.
 
-    ``rescue`` says where a bad record goes besides its dead letter (an unreadable emergency is still an emergency);
+    ``fallback`` says where a bad record goes besides its dead letter (an unreadable emergency is still an emergency);
     ``halt`` stops the consumer and reports it.
     """
 
@@ -59,7 +59,7 @@ class AckRule(Generic[T]):
     metrics: MessagingMetrics
     stopping: asyncio.Event
     halt: Callable[[str], None]
-    rescue: Rescue = rescue_nothing
+    fallback: Fallback = no_fallback
 
     def __post_init__(self) -> None:
         self._limit = DeadLetterLimit()
@@ -140,14 +140,14 @@ class AckRule(Generic[T]):
             log.critical("The dead-letter limit was passed, the consumer stops", group=self.group, topic=record.topic)
             self.halt(f"{self.group} passed its dead-letter limit; mend the cause and restart")
             raise ConsumerHalted("The dead-letter limit was passed") from error
-        rescued = self.rescue(record, PermanentError("Our own code failed on it"))
+        records = self.fallback(record, PermanentError("Our own code failed on it"))
         # not onto the topic that it came from: it would fail here again, for ever
-        await self.producer.send_all([one for one in rescued if one.topic != record.topic])
+        await self.producer.send_all([one for one in records if one.topic != record.topic])
         await self.dead_letters.write(record, "unclassified", type(error).__name__, attempts)
         self._count([record], "dead_lettered")
 
     async def _give_up(self, record: Record, error: PermanentError, attempts: int) -> None:
-        await self.producer.send_all(self.rescue(record, error))
+        await self.producer.send_all(self.fallback(record, error))
         await self.dead_letters.write(record, error.code, type(error).__name__, attempts)
         self._count([record], "dead_lettered")
 

@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from shared import VERSION
 from shared.errors import DeadLetterCode
+from shared.events import topics
 from shared.events.envelope import Headers, text_headers
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging import topics
 from shared.messaging.producer import EventProducer
 from shared.messaging.received import Record
 from shared.observability.logs import logger

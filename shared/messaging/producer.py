@@ -12,8 +12,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
 from shared.errors import BrokerUnavailable, LaksaError, RecordTooLarge
+from shared.events import topics
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging import topics
 from shared.messaging.connection import connection_options
 from shared.observability.logs import logger
 from shared.observability.metrics import MessagingMetrics, count_by_topic
@@ -25,7 +25,7 @@ MAX_BATCH_BYTES = MAX_REQUEST_BYTES  # aiokafka's 16 KiB would cut 500 reports i
 STOP_SECONDS = 3.0  # stop() hangs on a record in flight while the broker is down
 CUT_OFF_SECONDS = 0.5  # nothing is waited for any more
 
-Look = Callable[[AIOKafkaProducer], Awaitable[None]]
+Preflight = Callable[[AIOKafkaProducer], Awaitable[None]]
 
 log = logger(__name__)
 
@@ -63,7 +63,7 @@ class EventProducer:
 
     After a lost sequence number every later send to that partition fails, and a send that outlived its deadline still
     sits in the client's buffer; in both cases a new client is made and the caller sends again. Event ids make the
-    repeats harmless. ``look`` sees each new client before it sends anything, and raises where it must not.
+    repeats harmless. ``preflight`` sees each new client before it sends anything, and raises where it must not.
     """
 
     def __init__(
@@ -72,10 +72,10 @@ class EventProducer:
         *,
         deadline: timedelta,
         metrics: MessagingMetrics | None = None,
-        look: Look | None = None,
+        preflight: Preflight | None = None,
     ) -> None:
         self._make = make
-        self._look = look
+        self._preflight = preflight
         self._deadline = deadline.total_seconds()
         self._metrics = metrics
         self._client: AIOKafkaProducer | None = None
@@ -159,8 +159,8 @@ class EventProducer:
         try:
             async with asyncio.timeout(self._deadline):  # aiokafka asks a broker that went silent for ever
                 await client.start()
-                if self._look is not None:
-                    await self._look(client)
+                if self._preflight is not None:
+                    await self._preflight(client)
         except (KafkaError, TimeoutError, OSError) as error:
             await _stop_quietly(client)
             raise BrokerUnavailable("Kafka does not answer at its bootstrap addresses") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
-from tests.support.env_example import FILE, PARTS, names, render
+from tests.support.deploy.env_example import FILE, PARTS, names, render
 
 SOURCES = Path(__file__).resolve().parents[2]
 READ_BY_HAND = re.compile(r"""["'](LAKSA_[A-Z_]+[A-Z])["']""")

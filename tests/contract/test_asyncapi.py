@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from shared.domain.taxonomy import default_taxonomy
+from shared.events import topics
 from shared.events.catalogue import SUBMITTED
-from shared.messaging import asyncapi, topics
+from shared.messaging import asyncapi, topic_specs
 from shared.messaging.asyncapi import DEAD_LETTER, Operation, ServiceOperations, asyncapi_json, document_of
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +73,7 @@ def test_a_services_document_holds_together(service: str, map_: Any) -> None:
 
 def test_the_channels_are_the_topics() -> None:
     """Every topic is read or written by somebody, and nobody reads or writes one that is not there."""
-    assert _addresses(SYSTEM) == {spec.name for spec in topics.all_topics(default_taxonomy().opds)}
+    assert _addresses(SYSTEM) == {spec.name for spec in topic_specs.all_topics(default_taxonomy().opds)}
 
 
 @pytest.mark.parametrize("kind", sorted(GOLDEN))

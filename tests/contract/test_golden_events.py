@@ -19,7 +19,7 @@ from shared.events.envelope import TYPE_PREFIX, attributes_of, headers_of
 from shared.events.models import ReportSubmitted
 from shared.events.outgoing import OutgoingRecord, record_of
 from shared.messaging.received import Record, event_parser
-from tests.support.records import consumer_record
+from tests.support.builders.records import consumer_record
 
 GOLDEN = {
     path.stem: json.loads(path.read_text()) for path in (Path(__file__).parents[1] / "data/golden").glob("*.json")

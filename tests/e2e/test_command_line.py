@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.stack import PROJECT, Stack, data_folder, running_stack
+from tests.support.processes.stack import PROJECT, Stack, data_folder, running_stack
 from tests.support.waiting import eventually
 
 ANSWER_SECONDS = 60.0

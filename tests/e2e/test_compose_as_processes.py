@@ -18,16 +18,16 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import TopicAuthorizationFailedError
 from rich.console import Console
 
-from services.cli.deploy_secrets import Deployment, make_secrets, read_environment
+from services.cli.deploy.deploy_secrets import Deployment, make_secrets, read_environment
 from services.cli.front_door import TABLE
-from services.cli.published_table import differences
+from services.cli.reference.published_table import differences
 from shared.domain.lanes import Lane
 from shared.domain.published import CALLS_112_TANGERANG_2024
-from shared.messaging import topics
-from tests.support.compose import FILE, Service, read_compose
-from tests.support.compose_processes import Machine
+from shared.events import topics
+from tests.support.deploy.compose import FILE, Service, read_compose
+from tests.support.deploy.compose_processes import Machine
+from tests.support.deploy.mail_sink import mail_sink
 from tests.support.machine import needed
-from tests.support.mail_sink import mail_sink
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)

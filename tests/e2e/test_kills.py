@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.load import Load
 from tests.support.outcome import assert_counted_once, assert_on_their_topics
-from tests.support.stack import running_stack
+from tests.support.processes.load import Load
+from tests.support.processes.stack import running_stack
 
 VICTIMS = (
     "kafka",

@@ -14,14 +14,22 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from services.cli.draining import groups
-from services.cli.ports import USUAL
-from services.cli.seeding import reference_requests
+from services.cli.reference.seeding import reference_requests
+from services.cli.run.draining import groups
+from services.cli.run.ports import USUAL
 from shared.domain.published import CALLS_112_TANGERANG_2024
 from shared.settings import KafkaSettings
-from tests.support.kafka import consumer_groups, read_all
-from tests.support.stack import HEAL_SECONDS, PROJECT, START_SECONDS, STOP_SECONDS, Stack, data_folder, run_command
-from tests.support.terminal import CTRL_C, terminal
+from tests.support.kafka.client import consumer_groups, read_all
+from tests.support.processes.stack import (
+    HEAL_SECONDS,
+    PROJECT,
+    START_SECONDS,
+    STOP_SECONDS,
+    Stack,
+    data_folder,
+    run_command,
+)
+from tests.support.processes.terminal import CTRL_C, terminal
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(400)

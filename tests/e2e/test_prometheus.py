@@ -15,11 +15,11 @@ import pytest
 import yaml
 
 from shared.domain.lanes import Lane
-from shared.messaging import topics
-from tests.support.kafka import write_raw
+from shared.events import topics
+from tests.support.kafka.client import write_raw
 from tests.support.machine import needed
+from tests.support.processes.stack import PROJECT, Stack, running_stack
 from tests.support.receivers import unused_port
-from tests.support.stack import PROJECT, Stack, running_stack
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)

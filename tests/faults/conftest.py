@@ -7,10 +7,10 @@ import pytest
 
 from shared.messaging.producer import EventProducer
 from shared.settings import KafkaSettings
-from tests.support.databases import database
-from tests.support.fleet import Fleet, fleet
-from tests.support.kafka import real_producer
-from tests.support.service_process import kafka_with_topics
+from tests.support.databases.engines import database
+from tests.support.kafka.client import real_producer
+from tests.support.processes.fleet import Fleet, fleet
+from tests.support.processes.service_process import kafka_with_topics
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker import BrokerError
-from shared.broker.cluster import EmbeddedCluster
-from tests.support.clusters import ProtectedKafka, protected_kafka
-from tests.support.kafka import read_all, write_raw
+from services.cli.run.embedded_kafka import BrokerError
+from services.cli.run.embedded_kafka.cluster import EmbeddedCluster
+from tests.support.kafka.client import read_all, write_raw
+from tests.support.kafka.clusters import ProtectedKafka, protected_kafka
 
 KEPT = "departments.dishub.v1"
 

@@ -11,14 +11,14 @@ import pytest
 
 from shared.db.engine import sqlite_url
 from shared.domain.lanes import Lane
+from shared.events import topics
 from shared.events.models import ReportSubmitted
-from shared.messaging import topics
 from shared.messaging.producer import EventProducer
 from shared.settings import KafkaSettings
-from tests.support.fleet import Fleet, is_read_up, share_partitions
+from tests.support.builders.stored_reports import ids_of, put_on_kafka, routine_reports
 from tests.support.ledger import assert_counted_once, assert_routed_once
-from tests.support.service_process import ServiceProcess
-from tests.support.stored_reports import ids_of, put_on_kafka, routine_reports
+from tests.support.processes.fleet import Fleet, is_read_up, share_partitions
+from tests.support.processes.service_process import ServiceProcess
 from tests.support.waiting import eventually
 
 SEED = 20_240_731

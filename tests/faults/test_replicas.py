@@ -9,21 +9,21 @@ from pathlib import Path
 from services.notifier.endpoints import Endpoint
 from shared.db.engine import sqlite_url
 from shared.domain.lanes import Lane
+from shared.events import topics
 from shared.events.catalogue import DELIVERED
 from shared.events.envelope import headers_of, text_headers
 from shared.events.models import ReportSubmitted
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging import topics
 from shared.messaging.producer import EventProducer
 from shared.settings import KafkaSettings
-from tests.support import lifecycle
-from tests.support.fleet import Fleet, is_read_up, share_partitions
-from tests.support.kafka import read_all
+from tests.support.apps.notifying import assigned_record, endpoint
+from tests.support.builders import lifecycle
+from tests.support.builders.stored_reports import ids_of, put_on_kafka, routine_reports, targets_of
+from tests.support.kafka.client import read_all
 from tests.support.ledger import assert_counted_once, assert_routed_once
-from tests.support.notifying import assigned_record, endpoint
+from tests.support.processes.fleet import Fleet, is_read_up, share_partitions
+from tests.support.processes.service_process import ServiceProcess
 from tests.support.receivers import Push, Receiver, hang, receiver
-from tests.support.service_process import ServiceProcess
-from tests.support.stored_reports import ids_of, put_on_kafka, routine_reports, targets_of
 from tests.support.waiting import eventually
 
 SEED = 20_240_731

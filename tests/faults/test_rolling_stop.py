@@ -15,13 +15,13 @@ from shared.domain.identity import delivery_id
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.settings import KafkaSettings
-from tests.support.fleet import Fleet
-from tests.support.intake_process import KEYS, intake_process
+from tests.support.apps.notifying import endpoint
 from tests.support.ledger import assert_counted_once
-from tests.support.load import Load, read_topics
-from tests.support.notifying import endpoint
+from tests.support.processes.fleet import Fleet
+from tests.support.processes.intake_process import KEYS, intake_process
+from tests.support.processes.load import Load, read_topics
+from tests.support.processes.service_process import ServiceProcess
 from tests.support.receivers import Receiver, receiver
-from tests.support.service_process import ServiceProcess
 from tests.support.waiting import eventually
 
 SEED = 20_240_731

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from shared.domain.lanes import Lane
-from shared.messaging import topics
-from tests.support.cluster_faults import Stalls, active_controller, is_whole, leader_of, steady_writer
-from tests.support.clusters import ProtectedKafka, comes_back, protected_kafka
-from tests.support.load import Load
+from shared.events import topics
+from tests.support.kafka.cluster_faults import Stalls, active_controller, is_whole, leader_of, steady_writer
+from tests.support.kafka.clusters import ProtectedKafka, comes_back, protected_kafka
 from tests.support.outcome import assert_counted_once, assert_on_their_topics
-from tests.support.stack import running_stack
+from tests.support.processes.load import Load
+from tests.support.processes.stack import running_stack
 from tests.support.waiting import eventually
 
 AT_ONCE = 10

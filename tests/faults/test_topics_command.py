@@ -9,16 +9,16 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
-from services.cli.kafka_admin import KafkaAdmin
-from services.cli.topics_command import apply, check
-from shared.messaging import topics
+from services.cli.deploy.kafka_admin import KafkaAdmin
+from services.cli.deploy.topics_command import apply, check
+from shared.events import topics
 from shared.messaging.access import Grant
 from shared.messaging.connection import connection_options
 from shared.messaging.topic_admin import FoundTopic, find_topics
 from shared.settings import KafkaSettings
-from tests.support.clusters import ProtectedKafka, protected_kafka
-from tests.support.environment import variables_of
-from tests.support.stack import LAKSA, run_command
+from tests.support.kafka.clusters import ProtectedKafka, protected_kafka
+from tests.support.processes.environment import variables_of
+from tests.support.processes.stack import LAKSA, run_command
 
 SECONDS = 60.0
 

@@ -5,14 +5,15 @@ from pathlib import Path
 
 from shared.db.engine import sqlite_url
 from shared.domain.lanes import Lane
-from shared.messaging import topics
+from shared.events import topics
+from shared.messaging import topic_specs
 from shared.messaging.producer import EventProducer
 from shared.settings import KafkaSettings
-from tests.support.fleet import SESSION_SECONDS, Fleet, is_read_up, owned_partitions, share_partitions
-from tests.support.kafka import unread
+from tests.support.builders.stored_reports import ids_of, put_on_kafka, routine_reports
+from tests.support.kafka.client import unread
 from tests.support.ledger import assert_counted_once, assert_routed_once
-from tests.support.service_process import ServiceProcess
-from tests.support.stored_reports import ids_of, put_on_kafka, routine_reports
+from tests.support.processes.fleet import SESSION_SECONDS, Fleet, is_read_up, owned_partitions, share_partitions
+from tests.support.processes.service_process import ServiceProcess
 from tests.support.waiting import eventually
 
 GROUP = "router-routine"
@@ -39,7 +40,7 @@ async def test_a_router_that_wakes_up_after_its_session_takes_nothing_back(
 
     async def is_back() -> bool:
         behind.append(await unread(kafka, GROUP, REPORTS))
-        return 0 < len(await owned_partitions(zombie, REPORTS)) < topics.WIDE
+        return 0 < len(await owned_partitions(zombie, REPORTS)) < topic_specs.WIDE
 
     await eventually(is_back, 40)
     assert max(behind) == 0, f"It committed what others had gone past: {behind}"

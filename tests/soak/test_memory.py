@@ -14,15 +14,15 @@ from shared.db.engine import sqlite_url
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.messaging.producer import EventProducer
-from tests.support.fleet import fleet
-from tests.support.intake_process import KEYS, intake_process
-from tests.support.kafka import real_producer
-from tests.support.load import Load
-from tests.support.memory import MemoryLog
-from tests.support.notifying import endpoint
+from tests.support.apps.notifying import endpoint
+from tests.support.builders.stored_reports import put_on_kafka, routine_reports
+from tests.support.kafka.client import real_producer
+from tests.support.processes.fleet import fleet
+from tests.support.processes.intake_process import KEYS, intake_process
+from tests.support.processes.load import Load
+from tests.support.processes.memory import MemoryLog
+from tests.support.processes.service_process import ServiceProcess, kafka_with_topics
 from tests.support.receivers import Receiver, receiver
-from tests.support.service_process import ServiceProcess, kafka_with_topics
-from tests.support.stored_reports import put_on_kafka, routine_reports
 from tests.support.waiting import eventually
 
 SEED = 20_240_731

@@ -8,14 +8,14 @@ from typing import Any
 import httpx2
 
 from shared.domain.lanes import Lane
+from shared.events import topics
 from shared.events.catalogue import DECISIONS
 from shared.events.envelope import text_headers
 from shared.events.models import ReportSubmitted
-from shared.messaging import topics
 from shared.messaging.received import Record
 from shared.settings import KafkaSettings
-from tests.support.kafka import read_all
-from tests.support.stored_reports import targets_of
+from tests.support.builders.stored_reports import targets_of
+from tests.support.kafka.client import read_all
 from tests.support.waiting import eventually
 
 SHOWN = 10  # ids in a failure's message

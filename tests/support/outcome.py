@@ -5,8 +5,8 @@ from typing import Any
 
 from services.cli.keys import SUBSCRIBING
 from shared.domain.taxonomy import default_taxonomy
-from tests.support.load import read_topics
-from tests.support.stack import Stack
+from tests.support.processes.load import read_topics
+from tests.support.processes.stack import Stack
 
 
 async def assert_counted_once(stack: Stack, accepted: set[str]) -> None:

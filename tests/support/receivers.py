@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from standardwebhooks import Webhook
 
-from shared.broker.ports import is_free
+from services.cli.run.embedded_kafka.ports import is_free
 from tests.support.waiting import eventually
 
 _PORTS = range(10_000, 20_000)  # those of the embedded Kafka are above

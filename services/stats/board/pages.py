@@ -34,7 +34,7 @@ from services.stats.windows import Window, day_of, month_of
 from shared.domain.published import CALLS_112_TANGERANG_2024
 from shared.domain.taxonomy import Rollup, Taxonomy
 from shared.errors import DatabaseUnavailable
-from shared.observability.health import Health
+from shared.process.health import Health
 
 FOLDER = Path(__file__).parent
 LATEST = 13  # as many as fit on a wall screen beside the departments without scrolling

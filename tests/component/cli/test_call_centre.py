@@ -11,8 +11,8 @@ import orjson
 import pytest
 from aiohttp.test_utils import TestServer
 
-from services.cli import call_centre
-from services.cli.call_centre import Mood, make_app, mood_of, read_secrets, signed_headers
+from services.cli.demo import call_centre
+from services.cli.demo.call_centre import Mood, make_app, mood_of, read_secrets, signed_headers
 from services.cli.keys import demo_endpoints, load_secrets, write_configuration
 from services.cli.layout import Layout
 from services.cli.settings import CallCentreSettings

@@ -14,13 +14,13 @@ import psutil
 import pytest
 from rich.console import Console
 
-from services.cli import child
-from services.cli.child import Child, ChildNotReady, Program
 from services.cli.keys import load_secrets, write_configuration
 from services.cli.layout import Layout
-from services.cli.merged_log import MergedLog
-from services.cli.plan import Plan
-from services.cli.ports import choose_ports
+from services.cli.run import child
+from services.cli.run.child import Child, ChildNotReady, Program
+from services.cli.run.merged_log import MergedLog
+from services.cli.run.plan import Plan
+from services.cli.run.ports import choose_ports
 from tests.support.receivers import answer, receiver
 from tests.support.waiting import eventually
 

@@ -10,16 +10,16 @@ import pytest
 import yaml
 from rich.console import Console
 
-from services.cli.compose_variables import IMAGE_UID, SERVICE_USERS, variables
-from services.cli.deploy_secrets import Deployment, make_secrets, read_environment
-from services.cli.topics_command import read_users
+from services.cli.deploy.compose_variables import IMAGE_UID, SERVICE_USERS, variables
+from services.cli.deploy.deploy_secrets import Deployment, make_secrets, read_environment
+from services.cli.deploy.topics_command import read_users
 from services.intake.channels import load_channels
 from services.notifier.endpoints import load_endpoints
 from shared.domain.lanes import Channel
 from shared.domain.taxonomy import default_taxonomy
 from shared.errors import ConfigurationError
 from shared.messaging.access import principals
-from tests.support.compose import read_compose
+from tests.support.deploy.compose import read_compose
 from tests.support.machine import needed
 
 

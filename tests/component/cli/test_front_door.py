@@ -7,10 +7,10 @@ import aiohttp
 import orjson
 import pytest
 
-from services.cli.draining import waiting_records
 from services.cli.front_door import FrontDoor, Refused, TryAgain
+from services.cli.reference.synthetic_reports import ReferenceRequest
+from services.cli.run.draining import waiting_records
 from shared.domain.lanes import Channel
-from shared.domain.reference import ReferenceRequest
 from tests.support.receivers import Behaviour, Receiver, answer, garbage, receiver, reset, unused_port
 
 REPORT = ReferenceRequest(Channel.WEB, "report", {"text": "Lampu padam"})

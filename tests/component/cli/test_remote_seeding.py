@@ -13,9 +13,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from rich.console import Console
 
-from services.cli import remote_seeding
 from services.cli.front_door import Refused
-from services.cli.remote_seeding import seed
+from services.cli.reference import remote_seeding
+from services.cli.reference.remote_seeding import seed
 from shared.domain.lanes import Channel
 from shared.domain.published import CALLS_112_TANGERANG_2024
 from shared.errors import ConfigurationError, LaksaError

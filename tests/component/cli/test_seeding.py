@@ -14,10 +14,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from services.cli import seeding
 from services.cli.front_door import FrontDoor, Refused
 from services.cli.layout import Layout
-from services.cli.seeding import AT_ONCE, SeedState, reference_requests, send_reference_data
+from services.cli.reference import seeding
+from services.cli.reference.seeding import AT_ONCE, SeedState, reference_requests, send_reference_data
 from shared.domain.lanes import Channel
 from tests.support.waiting import eventually
 

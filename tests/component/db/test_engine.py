@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.db.engine import check_database, database_errors, make_engine, reading, sqlite_url
 from shared.errors import DatabaseUnavailable, TransientError
-from tests.support.databases import database
+from tests.support.databases.engines import database
 
 
 @pytest.fixture

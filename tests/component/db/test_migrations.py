@@ -21,7 +21,7 @@ from shared.db.engine import make_engine
 from shared.db.migrating import config_of, upgrade
 from shared.db.revision import check_revision, revisions
 from shared.errors import DatabaseUnavailable
-from tests.support.databases import KINDS, database
+from tests.support.databases.engines import KINDS, database
 
 
 @dataclass(frozen=True, slots=True)

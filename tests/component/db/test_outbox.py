@@ -19,8 +19,8 @@ from shared.events.outgoing import OutgoingRecord
 from shared.messaging import relay as relaying
 from shared.messaging.relay import Relay
 from shared.observability.metrics import MessagingMetrics
-from tests.support.databases import KINDS, database
-from tests.support.producer import InMemoryProducer
+from tests.support.databases.engines import KINDS, database
+from tests.support.kafka.producer import InMemoryProducer
 
 PROJECT = Path(__file__).resolve().parents[3]
 KILLED_WRITER = """

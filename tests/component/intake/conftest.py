@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.intake_app import IntakeApp, intake_app
+from tests.support.apps.intake_app import IntakeApp, intake_app
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from shared.domain.lanes import Lane
-from tests.support.intake_app import IntakeApp, intake_app
+from tests.support.apps.intake_app import IntakeApp, intake_app
 from tests.support.waiting import eventually
 
 

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from shared.domain.lanes import Lane
-from tests.support.intake_app import NOW, IntakeApp, intake_app
-from tests.support.intake_process import KEYS
+from tests.support.apps.intake_app import NOW, IntakeApp, intake_app
+from tests.support.processes.intake_process import KEYS
 from tests.support.waiting import eventually
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.domain.lanes import Lane
-from tests.support.intake_app import IntakeApp, intake_app
+from tests.support.apps.intake_app import IntakeApp, intake_app
 
 FIFTY = 50
 

@@ -4,7 +4,7 @@ import pytest
 
 from services.intake import spool
 from shared.domain.lanes import Lane
-from tests.support.intake_app import IntakeApp
+from tests.support.apps.intake_app import IntakeApp
 
 
 async def test_a_commit_that_takes_too_long_is_a_503(intake: IntakeApp, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from faststream.kafka import TestKafkaBroker
 from shared.messaging.received import Record
 from shared.messaging.subscribing import Subscription, make_broker, subscribe
 from shared.settings import KafkaSettings, ServiceSettings
-from tests.support.records import consumer_record
+from tests.support.builders.records import consumer_record
 
 BAD = [
     pytest.param(b"{}", [("x", None)], id="null header"),

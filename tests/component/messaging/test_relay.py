@@ -14,7 +14,7 @@ from shared.errors import BrokerUnavailable
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging.relay import Relay
 from shared.observability.metrics import MessagingMetrics
-from tests.support.producer import InMemoryProducer
+from tests.support.kafka.producer import InMemoryProducer
 from tests.support.waiting import eventually
 
 

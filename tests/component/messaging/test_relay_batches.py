@@ -16,7 +16,7 @@ from shared.events.outgoing import OutgoingRecord
 from shared.messaging import relay as relaying
 from shared.messaging.relay import Relay
 from shared.observability.metrics import MessagingMetrics
-from tests.support.producer import InMemoryProducer
+from tests.support.kafka.producer import InMemoryProducer
 from tests.support.waiting import eventually
 
 

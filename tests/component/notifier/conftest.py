@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.databases import KINDS, database
+from tests.support.databases.engines import KINDS, database
 
 
 @pytest.fixture(params=KINDS)

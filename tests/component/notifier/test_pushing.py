@@ -4,7 +4,7 @@ import pytest
 
 from shared.domain.delivery import DeliveryState
 from shared.domain.lanes import Lane
-from tests.support.notifying import PUBLIC_URL, assigned, endpoint, notifier, report, secret
+from tests.support.apps.notifying import PUBLIC_URL, assigned, endpoint, notifier, report, secret
 from tests.support.receivers import answer, receiver
 
 

@@ -9,7 +9,7 @@ from services.notifier.endpoints import NOBODY
 from shared.domain.delivery import DeliveryState
 from shared.domain.identity import delivery_id
 from shared.domain.lanes import Lane, Mode
-from tests.support.notifying import assigned, endpoint, notifier, report, status_changed
+from tests.support.apps.notifying import assigned, endpoint, notifier, report, status_changed
 from tests.support.receivers import receiver
 
 TWO = [endpoint("bpbd-1"), endpoint("bpbd-2"), endpoint("pln-1", "PLN")]

@@ -20,8 +20,8 @@ from shared.messaging.received import Record
 from shared.messaging.subscribing import make_broker, subscribe
 from shared.observability.metrics import MessagingMetrics
 from shared.settings import KafkaSettings
-from tests.support.producer import InMemoryProducer, headers
-from tests.support.records import consumer_record, submitted, submitted_record
+from tests.support.builders.records import consumer_record, submitted, submitted_record
+from tests.support.kafka.producer import InMemoryProducer, headers
 
 
 def _settings(lane: Lane) -> RouterSettings:

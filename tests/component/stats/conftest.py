@@ -10,9 +10,9 @@ from services.stats.queries import StatsQueries
 from services.stats.store import StatsStore
 from shared.db.engine import make_engine
 from shared.domain.taxonomy import default_taxonomy
-from tests.support.databases import KINDS, database
-from tests.support.stats_app import StatsApp, stats_app
-from tests.support.stats_tables import make_stats_tables
+from tests.support.apps.stats_app import StatsApp, stats_app
+from tests.support.databases.engines import KINDS, database
+from tests.support.databases.stats_tables import make_stats_tables
 
 
 @pytest.fixture(params=KINDS)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from shared.domain.lanes import CallType
-from tests.support import lifecycle
-from tests.support.fact_sets import facts
-from tests.support.lifecycle import START
-from tests.support.stats_app import StatsApp, stats_app
+from tests.support.apps.stats_app import StatsApp, stats_app
+from tests.support.builders import lifecycle
+from tests.support.builders.fact_sets import facts
+from tests.support.builders.lifecycle import START
 
 UNKNOWN_ID = "7b0f9f4e-0000-4000-8000-000000000000"
 

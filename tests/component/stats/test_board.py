@@ -5,10 +5,10 @@ import re
 import pytest
 
 from services.stats.board import wording
-from tests.support import lifecycle
-from tests.support.fact_sets import facts
-from tests.support.lifecycle import START
-from tests.support.stats_app import StatsApp
+from tests.support.apps.stats_app import StatsApp
+from tests.support.builders import lifecycle
+from tests.support.builders.fact_sets import facts
+from tests.support.builders.lifecycle import START
 
 PAGES = ["/", "/board/112", "/docs", "/asyncapi/docs"]
 

@@ -11,8 +11,8 @@ from services.stats.queries import StatsQueries
 from services.stats.store import StatsStore
 from shared.events.models import Event
 from shared.messaging.received import Received
-from tests.support import lifecycle
-from tests.support.fact_sets import facts
+from tests.support.builders import lifecycle
+from tests.support.builders.fact_sets import facts
 
 
 def value(registry: CollectorRegistry, name: str, **labels: str) -> float:

@@ -12,8 +12,8 @@ from services.stats.board.feed import LiveFeed, server_sent_event
 from services.stats.metrics import StatsMetrics
 from services.stats.queries import StatsQueries
 from services.stats.store import StatsStore
-from tests.support import lifecycle
-from tests.support.fact_sets import facts
+from tests.support.builders import lifecycle
+from tests.support.builders.fact_sets import facts
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Rate, errors and duration per route, never per path."""
 
-from tests.support import lifecycle
-from tests.support.stats_app import StatsApp
+from tests.support.apps.stats_app import StatsApp
+from tests.support.builders import lifecycle
 
 
 async def test_requests_are_counted_under_their_route(stats: StatsApp) -> None:

@@ -19,9 +19,17 @@ from shared.domain.lanes import Lane
 from shared.domain.published import CALLS_112_TANGERANG_2024
 from shared.domain.taxonomy import default_taxonomy
 from shared.errors import DatabaseUnavailable
-from tests.support import lifecycle
-from tests.support.fact_sets import disturbed, facts, many_lives
-from tests.support.stats_tables import cells, dump, fact_count, forget_everything, lines, make_stats_tables, recount
+from tests.support.builders import lifecycle
+from tests.support.builders.fact_sets import disturbed, facts, many_lives
+from tests.support.databases.stats_tables import (
+    cells,
+    dump,
+    fact_count,
+    forget_everything,
+    lines,
+    make_stats_tables,
+    recount,
+)
 
 YEAR = window_of("2024-01", "2024-07")
 

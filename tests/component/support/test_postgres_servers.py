@@ -5,8 +5,8 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.support.databases.postgres_servers import debian_binaries, of_debian
 from tests.support.machine import needed
-from tests.support.postgres_servers import debian_binaries, of_debian
 
 
 def test_the_newest_server_is_found_where_debian_puts_it(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.cli.compose_variables import variables
-from tests.support.compose import ComposeFile, read_compose
+from services.cli.deploy.compose_variables import variables
+from tests.support.deploy.compose import ComposeFile, read_compose
 
 
 @pytest.fixture(scope="module")

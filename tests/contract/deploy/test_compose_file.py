@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from services.cli.compose_variables import DATABASE_ROLES, NODE_USERS, SERVICE_USERS, variables
-from shared.broker import config
-from tests.support.compose import (
+from services.cli.deploy.compose_variables import DATABASE_ROLES, NODE_USERS, SERVICE_USERS, variables
+from services.cli.run.embedded_kafka import config
+from tests.support.deploy.compose import (
     FILE,
     PROJECT,
     ComposeFile,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.dockerfile import (
+from tests.support.deploy.dockerfile import (
     FILE,
     PROJECT,
     copied,
@@ -29,9 +29,9 @@ COMMANDS = (
     "services.notifier.migrate",
     "services.stats.migrate",
     "services.cli.main",
-    "services.cli.topics_command",
-    "services.cli.remote_seeding",
-    "services.cli.call_centre",
+    "services.cli.deploy.topics_command",
+    "services.cli.reference.remote_seeding",
+    "services.cli.demo.call_centre",
 )
 LOADED = """
 import importlib, json, sys

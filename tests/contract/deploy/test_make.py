@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.compose import PROJECT
+from tests.support.deploy.compose import PROJECT
 from tests.support.machine import needed
 
 

@@ -9,17 +9,17 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from services.cli.call_centre import make_app
+from services.cli.demo.call_centre import make_app
 from services.cli.settings import CallCentreSettings, SeedSettings
 from services.intake.settings import IntakeSettings
 from services.notifier.settings import NotifierSettings
 from services.router.settings import RouterSettings
 from services.stats.settings import StatsSettings
 from shared.db.migrating import MigrationSettings
-from shared.observability.health import Health
-from shared.observability.ops import ops_routes
+from shared.http.ops import ops_routes
+from shared.process.health import Health
 from shared.settings import KafkaSettings, ServiceSettings
-from tests.support.compose import FILE, OWN_IMAGE, ComposeFile, Service
+from tests.support.deploy.compose import FILE, OWN_IMAGE, ComposeFile, Service
 
 # What a command reads, by its first words.
 READS: dict[tuple[str, ...], type[BaseSettings]] = {
@@ -29,7 +29,7 @@ READS: dict[tuple[str, ...], type[BaseSettings]] = {
     ("services.stats",): StatsSettings,
     ("services.notifier.migrate",): MigrationSettings,
     ("services.stats.migrate",): MigrationSettings,
-    ("services.cli.call_centre",): CallCentreSettings,
+    ("services.cli.demo.call_centre",): CallCentreSettings,
     ("services.cli.main", "topics"): KafkaSettings,
     ("services.cli.main", "seed"): SeedSettings,
 }

@@ -16,9 +16,9 @@ from services.notifier.metrics import NotifierMetrics
 from services.router.metrics import RouterMetrics
 from services.stats.metrics import StatsMetrics
 from shared.domain.lanes import Lane
-from shared.observability.http_metrics import HttpMetrics
+from shared.http.metrics import HttpMetrics
 from shared.observability.metrics import MessagingMetrics, make_registry
-from tests.support.compose import PROJECT, ComposeFile
+from tests.support.deploy.compose import PROJECT, ComposeFile
 from tests.support.machine import needed
 
 DEPLOY = PROJECT / "deploy"

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from services.cli.draining import groups
+from services.cli.run.draining import groups
 from services.router.app import build_app
 from services.router.settings import RouterSettings
 from shared.domain.lanes import Lane
-from shared.messaging import access, topics
+from shared.messaging import access, topic_specs
 from shared.settings import KafkaSettings
-from tests.support.manifests import BASE, FOLDER, OVERLAYS, Manifest, Manifests, read, texts
-from tests.support.settings_check import faults
+from tests.support.deploy.manifests import BASE, FOLDER, OVERLAYS, Manifest, Manifests, read, texts
+from tests.support.deploy.settings_check import faults
 
 STOP_SECONDS = 20  # promise W3
 SECRET_FIELDS = re.compile(r"password|secret|token|api[_-]?key", re.IGNORECASE)
@@ -144,7 +144,7 @@ def test_nothing_is_let_through_by_default(manifests: Manifests) -> None:
 
 def test_scaling_follows_the_lag_of_groups_that_there_are(manifests: Manifests) -> None:
     """Each group is one of the code's and reads the topic that is named; nobody gets more replicas than partitions."""
-    partitions = {spec.name: spec.partitions for spec in topics.all_topics(["DISHUB"])}
+    partitions = {spec.name: spec.partitions for spec in topic_specs.all_topics(["DISHUB"])}
     reading = groups()
     scaled = {one.spec["scaleTargetRef"]["name"]: one for one in manifests.of("ScaledObject")}
     assert scaled.keys() == {one.name for one in manifests.of("Deployment")}

@@ -9,7 +9,7 @@ import kubernetes_validate  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # as above
 
-from tests.support.manifests import BASE, FOLDER, OVERLAYS, Manifests, listed_files, read
+from tests.support.deploy.manifests import BASE, FOLDER, OVERLAYS, Manifests, listed_files, read
 
 KUBERNETES = "1.36"  # one release back: what it does not know yet is not used
 KEDA = Path(__file__).parents[2] / "data" / "keda-2.20.2"

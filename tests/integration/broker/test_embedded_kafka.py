@@ -17,10 +17,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from shared.broker import BrokerError, DataInUseError, EmbeddedKafka
+from services.cli.run.embedded_kafka import BrokerError, DataInUseError, EmbeddedKafka
 from shared.messaging.topic_admin import TopicSpec, create_topics, partitions_of
 from shared.settings import KafkaSettings
-from tests.support.kafka import make_topics, read_all, unique, write_raw
+from tests.support.kafka.client import make_topics, read_all, unique, write_raw
 from tests.support.waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -171,7 +171,7 @@ async def test_two_who_make_the_same_topics_at_once_both_succeed(broker: Embedde
 
 @dataclass
 class _CommandLine:
-    """``python -m shared.broker``, once it has printed its address."""
+    """``python -m services.cli.run.embedded_kafka``, once it has printed its address."""
 
     process: asyncio.subprocess.Process
     kafka: KafkaSettings
@@ -186,7 +186,7 @@ class _CommandLine:
 @asynccontextmanager
 async def _command_line(var: Path) -> AsyncIterator[_CommandLine]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "shared.broker", "--var", str(var), "--port", "0"),
+        *(sys.executable, "-m", "services.cli.run.embedded_kafka", "--var", str(var), "--port", "0"),
         cwd=PROJECT,
         stdout=asyncio.subprocess.PIPE,
     )

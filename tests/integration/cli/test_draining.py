@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from services.cli.draining import Lag, groups
+from services.cli.run.draining import Lag, groups
 from shared.domain.lanes import Lane
 from shared.errors import BrokerUnavailable
-from shared.messaging import topics
-from tests.support.brokers import pipeline_kafka
-from tests.support.kafka import write_raw
+from shared.events import topics
+from tests.support.kafka.brokers import pipeline_kafka
+from tests.support.kafka.client import write_raw
 from tests.support.waiting import eventually
 
 

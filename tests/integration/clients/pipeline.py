@@ -18,12 +18,12 @@ from shared.db.engine import sqlite_url
 from shared.domain.lanes import Channel, Lane
 from shared.messaging.access import channel_user, department_user
 from shared.settings import KafkaSettings
-from tests.support.clusters import ProtectedKafka, protected_kafka
-from tests.support.intake_process import KEYS, intake_process
-from tests.support.kafka import read_all
-from tests.support.notifying import endpoint
+from tests.support.apps.notifying import endpoint
+from tests.support.kafka.client import read_all
+from tests.support.kafka.clusters import ProtectedKafka, protected_kafka
+from tests.support.processes.intake_process import KEYS, intake_process
+from tests.support.processes.service_process import READY_SECONDS, ServiceProcess
 from tests.support.receivers import receiver
-from tests.support.service_process import READY_SECONDS, ServiceProcess
 from tests.support.waiting import eventually
 
 ARRIVES_SECONDS = 30.0

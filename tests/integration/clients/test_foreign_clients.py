@@ -11,9 +11,8 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 
 from shared.domain.lanes import Channel, Lane
-from shared.events import catalogue
+from shared.events import catalogue, topics
 from shared.events.envelope import text_headers
-from shared.messaging import topics
 from shared.settings import KafkaSettings
 from tests.integration.clients.pipeline import Pipeline, Record, running_pipeline
 from tests.integration.clients.programs import (
@@ -24,7 +23,7 @@ from tests.integration.clients.programs import (
     running_program,
     write_with_kcat,
 )
-from tests.support.kafka import read_all, write_raw
+from tests.support.kafka.client import read_all, write_raw
 from tests.support.waiting import eventually
 
 PAGE = (Path(__file__).parents[3] / "docs" / "consuming.md").read_text(encoding="utf-8")

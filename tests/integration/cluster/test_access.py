@@ -18,15 +18,15 @@ from aiokafka.errors import (
 from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from services.cli.kafka_admin import _OPERATIONS, _options
+from services.cli.deploy.kafka_admin import _OPERATIONS, _options
 from shared.domain.taxonomy import default_taxonomy
-from shared.messaging import access, topics
+from shared.messaging import access, topic_specs
 from shared.messaging.connection import connection_options
 from shared.settings import KafkaSettings
-from tests.support.clusters import ProtectedKafka, protected_kafka
+from tests.support.kafka.clusters import ProtectedKafka, protected_kafka
 
 OPDS = tuple(default_taxonomy().opds)
-TOPICS = tuple(spec.name for spec in topics.all_topics(OPDS))
+TOPICS = tuple(spec.name for spec in topic_specs.all_topics(OPDS))
 ASKED: tuple[access.Operation, ...] = ("read", "write", "describe")
 TIMEOUT_S = 30
 

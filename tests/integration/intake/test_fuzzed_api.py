@@ -6,9 +6,9 @@ import pytest
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from tests.support.environment import kafka_at
 from tests.support.fuzzing import MODES, check_refusals, documented_methods, kept_running, read_openapi, send_much
-from tests.support.intake_process import KEYS, intake_process
+from tests.support.processes.environment import kafka_at
+from tests.support.processes.intake_process import KEYS, intake_process
 from tests.support.receivers import unused_port
 
 EXPECTED = {KEYS["112"]: 202, KEYS["laksa"]: 403, "nobody's": 401}

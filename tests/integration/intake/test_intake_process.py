@@ -15,14 +15,14 @@ import httpx2
 import pytest
 
 from shared.domain.lanes import Lane
-from shared.messaging import topics
+from shared.events import topics
 from shared.settings import KafkaSettings
-from tests.support.environment import kafka_at
-from tests.support.intake_process import KEYS, intake_process
-from tests.support.kafka import RawRecord, read_all, write_raw
+from tests.support.kafka.client import RawRecord, read_all, write_raw
 from tests.support.machine import needed
+from tests.support.processes.environment import kafka_at
+from tests.support.processes.intake_process import KEYS, intake_process
+from tests.support.processes.service_process import ServiceProcess, kafka_with_topics
 from tests.support.receivers import unused_port
-from tests.support.service_process import ServiceProcess, kafka_with_topics
 from tests.support.waiting import eventually
 
 SEED = 20_240_731

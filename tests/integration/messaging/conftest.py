@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.settings import KafkaSettings
-from tests.support import brokers
+from tests.support.kafka import brokers
 
 
 @pytest.fixture(scope="session")

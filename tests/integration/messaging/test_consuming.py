@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker import EmbeddedKafka
+from services.cli.run.embedded_kafka import EmbeddedKafka
 from shared.messaging import ack_rule
 from shared.messaging.consuming import Consumption
 from shared.settings import KafkaSettings
-from tests.support.brokers import embedded_kafka
-from tests.support.consuming import Echo
-from tests.support.kafka import RawRecord, make_topics, read_all, unique, unread, write_raw
-from tests.support.records import submitted, submitted_headers
+from tests.support.apps.consuming import Echo
+from tests.support.builders.records import submitted, submitted_headers
+from tests.support.kafka.brokers import embedded_kafka
+from tests.support.kafka.client import RawRecord, make_topics, read_all, unique, unread, write_raw
 from tests.support.waiting import eventually
 
 JSON = ("content-type", b"application/json")

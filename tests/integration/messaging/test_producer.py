@@ -14,9 +14,9 @@ from shared.errors import BrokerUnavailable, RecordTooLarge
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging.producer import EventProducer, _partitioned, partition_by_crc32
 from shared.settings import KafkaSettings
-from tests.support.brokers import embedded_kafka
-from tests.support.kafka import make_topics, read_all, real_producer, unique
-from tests.support.producer import InMemoryProducer
+from tests.support.kafka.brokers import embedded_kafka
+from tests.support.kafka.client import make_topics, read_all, real_producer, unique
+from tests.support.kafka.producer import InMemoryProducer
 
 Stored = list[tuple[bytes, bytes, dict[str, bytes]]]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker import EmbeddedKafka
-from tests.support.brokers import embedded_kafka, make_pipeline_topics
-from tests.support.intake_process import write_channels
-from tests.support.service_process import ServiceProcess
+from services.cli.run.embedded_kafka import EmbeddedKafka
+from tests.support.kafka.brokers import embedded_kafka, make_pipeline_topics
+from tests.support.processes.intake_process import write_channels
+from tests.support.processes.service_process import ServiceProcess
 from tests.support.waiting import eventually
 
 SECONDS = 60.0

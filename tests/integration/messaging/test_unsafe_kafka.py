@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker import EmbeddedKafka
+from services.cli.run.embedded_kafka import EmbeddedKafka
 from shared.db.engine import sqlite_url
 from shared.domain.taxonomy import default_taxonomy
-from shared.messaging import topics
+from shared.messaging import topic_specs
 from shared.messaging.topic_admin import create_topics
 from shared.settings import KafkaSettings
-from tests.support.environment import kafka_at
-from tests.support.intake_process import write_channels
-from tests.support.service_process import ServiceProcess
+from tests.support.processes.environment import kafka_at
+from tests.support.processes.intake_process import write_channels
+from tests.support.processes.service_process import ServiceProcess
 from tests.support.waiting import eventually
 
 SECONDS = 60.0
@@ -51,7 +51,7 @@ async def _last_words(service: ServiceProcess) -> str:
 async def test_fewer_copies_than_the_environment_asks_for_end_the_service(kind: str, tmp_path: Path) -> None:
     """One node for trying out with the settings of a city: the setting and the topic are named."""
     async with EmbeddedKafka(tmp_path / "var") as broker:
-        await create_topics(broker.connection(), topics.all_topics(default_taxonomy().opds))
+        await create_topics(broker.connection(), topic_specs.all_topics(default_taxonomy().opds))
         said = await _last_words(_service(kind, broker.connection(), tmp_path, THREE_COPIES))
     assert "has 1 copies and LAKSA_KAFKA_REPLICATION_FACTOR asks for 3" in said
     assert "has min.insync.replicas=1 and LAKSA_KAFKA_MIN_INSYNC_REPLICAS asks for 2" in said
@@ -66,7 +66,7 @@ async def test_a_kafka_that_makes_topics_by_itself_ends_the_service(tmp_path: Pa
     try:
         broker.start()
         await broker.wait_ready()
-        await create_topics(broker.connection(), topics.all_topics(default_taxonomy().opds))
+        await create_topics(broker.connection(), topic_specs.all_topics(default_taxonomy().opds))
         said = await _last_words(_service("router", broker.connection(), tmp_path, {}))
     finally:
         await broker.stop()
@@ -92,7 +92,7 @@ async def test_a_topic_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> No
         try:
             await eventually(lambda: "run `laksa topics apply`" in router.log.read_text(), SECONDS)
             assert not await router.is_ready()
-            await create_topics(broker.connection(), topics.all_topics(default_taxonomy().opds))
+            await create_topics(broker.connection(), topic_specs.all_topics(default_taxonomy().opds))
             await eventually(router.is_ready, SECONDS)
             await router.stop()
         finally:

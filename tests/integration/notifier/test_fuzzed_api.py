@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from shared.db.engine import sqlite_url
 from shared.db.migrating import upgrade
-from tests.support.environment import kafka_at
+from tests.support.apps.notifying import assigned, endpoint, notifier, report, secret
 from tests.support.fuzzing import (
     MODES,
     WAIT_SECONDS,
@@ -35,9 +35,9 @@ from tests.support.fuzzing import (
     read_openapi,
     send_much,
 )
-from tests.support.notifying import assigned, endpoint, notifier, report, secret
+from tests.support.processes.environment import kafka_at
+from tests.support.processes.service_process import PROJECT, READY_SECONDS, ServiceProcess
 from tests.support.receivers import unused_port
-from tests.support.service_process import PROJECT, READY_SECONDS, ServiceProcess
 from tests.support.waiting import eventually
 
 ACK = "/v1/deliveries/{delivery_id}/ack"

@@ -19,16 +19,16 @@ from services.notifier.endpoints import Endpoint
 from services.notifier.signing import sign
 from shared.db.engine import sqlite_url
 from shared.domain.lanes import Lane
+from shared.events import topics
 from shared.events.catalogue import STATUS_CHANGED
 from shared.events.envelope import Attributes, headers_of, text_headers
 from shared.events.models import ReportStatusChanged, ReportSubmitted
-from shared.messaging import topics
 from shared.messaging.connection import connection_options
 from shared.messaging.producer import make_client
 from shared.settings import KafkaSettings
-from tests.support.notifying import assigned_record, endpoint, report, secret, status_changed
+from tests.support.apps.notifying import assigned_record, endpoint, report, secret, status_changed
+from tests.support.processes.service_process import ServiceProcess, kafka_with_topics
 from tests.support.receivers import Receiver, answer, hang, receiver, unused_port
-from tests.support.service_process import ServiceProcess, kafka_with_topics
 from tests.support.waiting import eventually
 
 DEAD_LETTERS = topics.dead_letters("notifier", Lane.EMERGENCY)

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from shared.domain.lanes import Lane
+from shared.events import topics
 from shared.events.envelope import text_headers
 from shared.events.models import ReportDecided, ReportSubmitted
-from shared.messaging import topics
 from shared.messaging.producer import EventProducer
 from shared.messaging.received import Record
 from shared.settings import KafkaSettings
-from tests.support.kafka import read_all, real_producer, unread, write_raw
-from tests.support.records import submitted, submitted_outgoing
-from tests.support.service_process import ServiceProcess, kafka_with_topics
+from tests.support.builders.records import submitted, submitted_outgoing
+from tests.support.kafka.client import read_all, real_producer, unread, write_raw
+from tests.support.processes.service_process import ServiceProcess, kafka_with_topics
 from tests.support.waiting import eventually
 
 SEED = 20240731

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stats_process import StatsProcess, stats_process
+from tests.support.processes.stats_process import StatsProcess, stats_process
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from shared.domain.lanes import Lane
-from tests.support import lifecycle
+from tests.support.builders import lifecycle
 from tests.support.machine import needed
-from tests.support.stats_process import StatsProcess
+from tests.support.processes.stats_process import StatsProcess
 
 FLAGS = (
     "--no-sandbox",

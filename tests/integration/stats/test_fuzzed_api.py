@@ -19,9 +19,8 @@ from services.stats.app import build_store
 from services.stats.settings import StatsSettings
 from shared.db.engine import sqlite_url
 from shared.db.migrating import upgrade
-from tests.support import lifecycle
-from tests.support.environment import kafka_at
-from tests.support.fact_sets import facts
+from tests.support.builders import lifecycle
+from tests.support.builders.fact_sets import facts
 from tests.support.fuzzing import (
     EXAMPLES,
     MODES,
@@ -33,8 +32,9 @@ from tests.support.fuzzing import (
     read_openapi,
     send_much,
 )
+from tests.support.processes.environment import kafka_at
+from tests.support.processes.service_process import PROJECT, READY_SECONDS, ServiceProcess
 from tests.support.receivers import unused_port
-from tests.support.service_process import PROJECT, READY_SECONDS, ServiceProcess
 from tests.support.waiting import eventually
 
 REPORTS = 5

@@ -8,12 +8,12 @@ import time
 from aiokafka import AIOKafkaConsumer
 
 from shared.domain.published import CALLS_112_TANGERANG_2024
+from shared.events import topics
 from shared.events.envelope import text_headers
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging import topics
 from shared.messaging.connection import connection_options
-from tests.support import lifecycle
-from tests.support.stats_process import StatsProcess
+from tests.support.builders import lifecycle
+from tests.support.processes.stats_process import StatsProcess
 from tests.support.waiting import eventually
 
 PERIOD = "/v1/stats/112?from=2024-01&to=2024-07"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker import EmbeddedKafka
-from shared.broker.ports import HOST, choose_port
-from shared.broker.readiness import wait_until_answers
+from services.cli.run.embedded_kafka import EmbeddedKafka
+from services.cli.run.embedded_kafka.ports import HOST, choose_port
+from services.cli.run.embedded_kafka.readiness import wait_until_answers
 from shared.settings import KafkaSettings
-from tests.support import brokers
-from tests.support.kafka import make_topics, read_all, unique, write_raw
+from tests.support.kafka import brokers
+from tests.support.kafka.client import make_topics, read_all, unique, write_raw
 
 ENTRY_POINT = "kafka.docker.KafkaDockerWrapper"  # what the image runs before Kafka itself
 PIPELINE_TOPIC = "lifecycle.v1"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.apidocs.vendor import LOCK, ROOT, check_files, fetch
 from shared.errors import ConfigurationError
+from shared.http.apidocs.vendor import LOCK, ROOT, check_files, fetch
 
 
 def test_every_vendored_file_is_the_one_in_the_lock() -> None:
@@ -20,7 +20,7 @@ def test_every_vendored_file_is_the_one_in_the_lock() -> None:
 def test_every_vendored_file_is_in_the_lock() -> None:
     """None came by another way."""
     locked = {entry["to"] for package in json.loads(LOCK.read_text())["packages"] for entry in package["files"]}
-    folders = (ROOT / "services/stats/board/static/vendor", ROOT / "shared/apidocs/static/vendor")
+    folders = (ROOT / "services/stats/board/static/vendor", ROOT / "shared/http/apidocs/static/vendor")
     found = {str(path.relative_to(ROOT)) for folder in folders for path in folder.iterdir()}
     assert found == locked
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker.config import (
+from services.cli.run.embedded_kafka.config import (
     LOG_CONFIG,
     Cluster,
     Member,
@@ -13,7 +13,7 @@ from shared.broker.config import (
     member_properties,
     server_properties,
 )
-from shared.broker.errors import BrokerError
+from services.cli.run.embedded_kafka.errors import BrokerError
 
 MEMBERS = tuple(Member(number, 9000 + number, 9100 + number, 9200 + number) for number in (1, 2, 3))
 CLUSTER = Cluster("L" * 22, MEMBERS, node_password="of-node", admin_password="of-admin")

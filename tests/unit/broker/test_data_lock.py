@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker.data_lock import DataLock
-from shared.broker.errors import DataInUseError
+from services.cli.run.embedded_kafka.data_lock import DataLock
+from services.cli.run.embedded_kafka.errors import DataInUseError
 
 PROJECT = Path(__file__).resolve().parents[3]
 HOLDER = """
 import sys
 from pathlib import Path
-from shared.broker.data_lock import DataLock
+from services.cli.run.embedded_kafka.data_lock import DataLock
 lock = DataLock(Path(sys.argv[1])).acquire()
 print("held", flush=True)
 sys.stdin.read()
@@ -69,7 +69,7 @@ def test_a_killed_holder_leaves_no_stale_lock(tmp_path: Path) -> None:
 
 def test_the_lock_lasts_as_long_as_a_child_that_inherited_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Kafka that outlives its supervisor still keeps others off its data."""
-    monkeypatch.setattr("shared.broker.data_lock.DYING_BROKER_S", 0.2)
+    monkeypatch.setattr("services.cli.run.embedded_kafka.data_lock.DYING_BROKER_S", 0.2)
     path = tmp_path / "lock"
     lock = DataLock(path).acquire()
     with _process(HEIR, inherits=(lock.descriptor,)):

@@ -13,13 +13,13 @@ import pytest
 import stamina.instrumentation
 from rich.console import Console
 
-from shared.broker.cache import ATTEMPTS, FetchProgress, JarCache, cache_folder
-from shared.broker.embedded import EmbeddedKafka
-from shared.broker.errors import BrokerError, JarMismatchError
-from shared.broker.jars import read_lock
-from shared.broker.progress import fetch_bar
-from shared.broker.repository import MavenRepository
-from tests.support.maven import CUT_OFF, MavenServer, maven_server
+from services.cli.run.embedded_kafka.cache import ATTEMPTS, FetchProgress, JarCache, cache_folder
+from services.cli.run.embedded_kafka.embedded import EmbeddedKafka
+from services.cli.run.embedded_kafka.errors import BrokerError, JarMismatchError
+from services.cli.run.embedded_kafka.jars import read_lock
+from services.cli.run.embedded_kafka.progress import fetch_bar
+from services.cli.run.embedded_kafka.repository import MavenRepository
+from tests.support.kafka.maven import CUT_OFF, MavenServer, maven_server
 
 BIG = bytes(range(256)) * 1_000  # several chunks
 

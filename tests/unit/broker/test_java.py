@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker.errors import NoJavaError
-from shared.broker.java import ask_version, find_java, parse_version
+from services.cli.run.embedded_kafka.errors import NoJavaError
+from services.cli.run.embedded_kafka.java import ask_version, find_java, parse_version
 
 
 def _java_that_says(home: Path, answer: str, *, status: int = 0) -> Path:

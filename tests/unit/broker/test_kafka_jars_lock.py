@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from shared.broker.errors import BrokerError
-from shared.broker.jars import LOCK_FILE, format_lock, parse_lock, read_lock
+from services.cli.run.embedded_kafka.errors import BrokerError
+from services.cli.run.embedded_kafka.jars import LOCK_FILE, format_lock, parse_lock, read_lock
 
 GOOD = f"org.example:tool:1.0 sha256:{'0' * 64} 12"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.broker.ports import HOST, SEARCHED, choose_port, is_free
+from services.cli.run.embedded_kafka.ports import HOST, SEARCHED, choose_port, is_free
 
 
 @pytest.fixture

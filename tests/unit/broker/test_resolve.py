@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.broker import BrokerError, EmbeddedKafka, GivenBroker, resolve_broker
+from services.cli.run.embedded_kafka import BrokerError, EmbeddedKafka, GivenBroker, resolve_broker
 
 
 def test_a_broker_that_is_given_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,10 @@
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from services.cli.draining import PUBLISHING, UNANSWERED, UNKNOWN, WAITING_METRIC, Backlog, groups, waiting_records
-from services.cli.plan import SERVICES
+from services.cli.run.draining import PUBLISHING, UNANSWERED, UNKNOWN, WAITING_METRIC, Backlog, groups, waiting_records
+from services.cli.run.plan import SERVICES
 from shared.domain.taxonomy import default_taxonomy
-from shared.messaging.topics import all_topics
+from shared.messaging.topic_specs import all_topics
 
 
 def exposed(*counts: int) -> str:

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from services.cli import merged_log
-from services.cli.merged_log import MergedLog, render_line
+from services.cli.run import merged_log
+from services.cli.run.merged_log import MergedLog, render_line
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\r\n\x00\u202e[bold red]x[/nothing] "
 TO_A_CLOSED_PIPE = """
 import pathlib, sys, rich.console
-from services.cli.merged_log import MergedLog
+from services.cli.run.merged_log import MergedLog
 log = MergedLog(rich.console.Console(), pathlib.Path(sys.argv[1]))
 log.take("intake", b"one")
 log.take("intake", b"two")

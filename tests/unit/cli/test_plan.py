@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.cli.layout import Layout
-from services.cli.plan import KAFKA_STOP_SECONDS, SERVICES, STAGES, STOP_SECONDS, STOP_STAGES, Plan
-from services.cli.ports import USUAL
+from services.cli.run.plan import KAFKA_STOP_SECONDS, SERVICES, STAGES, STOP_SECONDS, STOP_STAGES, Plan
+from services.cli.run.ports import USUAL
 from services.notifier.settings import NotifierSettings
 from shared.domain.lanes import Lane
 

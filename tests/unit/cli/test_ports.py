@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import ports
 from services.cli.layout import Layout
-from services.cli.ports import choose_ports
-from shared.broker.ports import choose_port
+from services.cli.run import ports
+from services.cli.run.embedded_kafka.ports import choose_port
+from services.cli.run.ports import choose_ports
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.console import Console
 
-from services.cli.published_table import differences, table_of
+from services.cli.reference.published_table import differences, table_of
 from shared.domain.published import CALLS_112_TANGERANG_2024 as PUBLISHED
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from services.cli.reporting import Draft, is_settled, life_of
+from services.cli.inspect.reporting import Draft, is_settled, life_of
 from shared.domain.lanes import Channel
 
 HOSTILE = "\x1b[2J\x07[/] [red]Sari[/red]"

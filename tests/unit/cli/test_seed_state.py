@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.layout import Layout
-from services.cli.seeding import SeedState, reference_requests
+from services.cli.reference.seeding import SeedState, reference_requests
 from shared.errors import ConfigurationError
 
 NOW = datetime(2024, 7, 31, 10, 0, 0, 123456, tzinfo=UTC)

@@ -6,7 +6,7 @@ from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.tailing import line_of
+from services.cli.inspect.tailing import line_of
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\r\n\u202e[bold]x[/nothing]"
 HEADERS = {

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 import pytest
 
-from services.cli.topics_command import read_users
-from services.cli.topics_plan import plan_access, plan_topics
+from services.cli.deploy.topics_command import read_users
+from services.cli.deploy.topics_plan import plan_access, plan_topics
 from shared.errors import ConfigurationError
 from shared.messaging.access import Grant
 from shared.messaging.topic_admin import FoundTopic, TopicSpec

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.cli.reference.synthetic_reports import ReferenceRequest, backfill_calls_2024, mixed_day
 from shared.domain.lanes import Channel
 from shared.domain.places import kecamatan_code, locate_fault
 from shared.domain.published import ALL_SETS, CALLS_112_TANGERANG_2024, LAKSA_2025
-from shared.domain.reference import ReferenceRequest, backfill_calls_2024, mixed_day
 from shared.domain.taxonomy import default_taxonomy
 from shared.domain.texts import has_controls
 

@@ -11,7 +11,7 @@ from services.intake.submissions import Submission
 from services.intake.validation import read_report
 from shared.domain.lanes import Channel, Lane, Mode
 from shared.domain.taxonomy import default_taxonomy
-from tests.support.intake_app import NOW
+from tests.support.apps.intake_app import NOW
 
 TAXONOMY = default_taxonomy()
 FIRE = b'{"text": "Rumah terbakar", "category": "FIR-KEBAKARAN"}'

@@ -4,7 +4,8 @@ import pytest
 
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
-from shared.messaging import topics
+from shared.events import topics
+from shared.messaging import topic_specs
 from shared.messaging.access import Grant, Operation, all_grants, department_user, principals
 
 OPDS = tuple(default_taxonomy().opds)
@@ -26,7 +27,7 @@ def test_everybody_has_a_name_of_their_own() -> None:
 def test_a_department_reads_its_own_two_topics_and_no_other(opd: str) -> None:
     """Two departments whose codes begin alike are no exception."""
     own = {topics.opd(opd, lane) for lane in Lane}
-    readable = {spec.name for spec in topics.all_topics(OPDS) if _may(department_user(opd), spec.name, "read")}
+    readable = {spec.name for spec in topic_specs.all_topics(OPDS) if _may(department_user(opd), spec.name, "read")}
 
     assert readable == own
 
@@ -43,7 +44,7 @@ def test_only_the_department_itself_and_intake_touch_its_answers(opd: str) -> No
 @pytest.mark.parametrize("service", ["stats", "lag-exporter"])
 def test_who_only_counts_sees_no_personal_data(service: str) -> None:
     """Of all topics stats reads the lifecycle alone, and what measures lag reads none (promise S4)."""
-    readable = {spec.name for spec in topics.all_topics(OPDS) if _may(service, spec.name, "read")}
+    readable = {spec.name for spec in topic_specs.all_topics(OPDS) if _may(service, spec.name, "read")}
 
     assert readable == ({topics.LIFECYCLE} if service == "stats" else set())
 

@@ -17,8 +17,8 @@ from shared.messaging.ack_rule import AckRule, ConsumerHalted
 from shared.messaging.dead_letters import DeadLetters
 from shared.messaging.received import Record
 from shared.observability.metrics import MessagingMetrics
-from tests.support.producer import InMemoryProducer, headers
-from tests.support.records import consumer_record
+from tests.support.builders.records import consumer_record
+from tests.support.kafka.producer import InMemoryProducer, headers
 
 TOPIC = "reports.emergency.v1"
 DEAD = "router.emergency.dlq.v1"
@@ -57,7 +57,7 @@ class _Consumer:
             metrics=metrics,
             stopping=self.stopping,
             halt=self.halted.append,
-            rescue=self._rescue if self.rescues else ack_rule.rescue_nothing,
+            fallback=self._rescue if self.rescues else ack_rule.no_fallback,
         )
 
     async def settle(self, *values: str | bytes) -> None:
@@ -250,7 +250,7 @@ async def test_what_our_own_code_fails_on_is_rescued_too() -> None:
 async def test_a_rescue_never_returns_to_the_topic_that_failed() -> None:
     """It would fail there again, be rescued again, and grow for ever."""
     consumer = _Consumer(fails={"a": [KeyError()] * 10})
-    consumer.rule.rescue = lambda record, _error: [OutgoingRecord(TOPIC, b"", record.value or b"", [])]
+    consumer.rule.fallback = lambda record, _error: [OutgoingRecord(TOPIC, b"", record.value or b"", [])]
 
     await consumer.settle("a")
 

@@ -11,8 +11,8 @@ from shared.messaging.dead_letters import REASON_HEADERS, DeadLetterLimit, DeadL
 from shared.messaging.producer import MAX_REQUEST_BYTES
 from shared.messaging.received import Record
 from shared.observability.metrics import MessagingMetrics
-from tests.support.producer import InMemoryProducer, headers
-from tests.support.records import TRACEPARENT, consumer_record
+from tests.support.builders.records import TRACEPARENT, consumer_record
+from tests.support.kafka.producer import InMemoryProducer, headers
 
 
 async def _dead_letter(record: Record) -> tuple[InMemoryProducer, dict[str, str]]:

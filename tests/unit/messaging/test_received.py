@@ -17,7 +17,7 @@ from shared.errors import (
 from shared.events.catalogue import REGISTERED, SUBMITTED
 from shared.events.models import ReportSubmitted
 from shared.messaging.received import event_parser
-from tests.support.records import consumer_record, submitted, submitted_headers
+from tests.support.builders.records import consumer_record, submitted, submitted_headers
 
 parse = event_parser({SUBMITTED: ReportSubmitted})
 REPORT = submitted()

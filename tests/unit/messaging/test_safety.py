@@ -3,8 +3,8 @@
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from shared.messaging.cluster_check import node_faults, producer_faults, topic_faults
 from shared.messaging.producer import make_client
-from shared.messaging.safety import node_faults, producer_faults, topic_faults
 from shared.messaging.topic_admin import FoundTopic
 from shared.settings import KafkaSettings
 

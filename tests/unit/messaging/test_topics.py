@@ -7,15 +7,16 @@ import pytest
 
 from shared.domain.lanes import Channel, Lane
 from shared.domain.taxonomy import default_taxonomy
-from shared.messaging import topics
+from shared.events import topics
+from shared.messaging import topic_specs
 
-SPECS = {spec.name: spec for spec in topics.all_topics(default_taxonomy().opds)}
+SPECS = {spec.name: spec for spec in topic_specs.all_topics(default_taxonomy().opds)}
 
 
 def test_all_topics_are_there_once() -> None:
     """19 departments with two lanes and an answer topic each, 6 channels, 2 lanes, updates, lifecycle, dead letters."""
     assert len(SPECS) == 19 * 3 + len(Channel) + 2 + 2 + 6
-    assert len(topics.all_topics(default_taxonomy().opds)) == len(SPECS)
+    assert len(topic_specs.all_topics(default_taxonomy().opds)) == len(SPECS)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_a_departments_topics_name_it(code: str) -> None:
 
 def test_copies_are_the_brokers_to_say() -> None:
     """Three brokers: three copies, two of which must have a record."""
-    specs = topics.all_topics(["DLH"], replication=3, min_insync=2)
+    specs = topic_specs.all_topics(["DLH"], replication=3, min_insync=2)
 
     assert {(spec.replication, spec.min_insync) for spec in specs} == {(3, 2)}
 

@@ -7,14 +7,14 @@ import orjson
 import pytest
 from aiokafka import ConsumerRecord
 
-from services.notifier.assignment import Assignment, assignment_parser, rescue_unreadable
+from services.notifier.assignment import Assignment, assignment_parser, unreadable_fallback
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.errors import InvalidEvent, MissingAttribute, PermanentError, UnknownEventType, UnreadableBody
+from shared.events import topics
 from shared.events.catalogue import SUBMITTED, UNREADABLE
 from shared.events.models import ReportSubmitted
-from shared.messaging import topics
-from tests.support.notifying import assigned, assigned_record, record, report
+from tests.support.apps.notifying import assigned, assigned_record, record, report
 
 SUPERVISOR = topics.opd("LIVEROOM", Lane.EMERGENCY)
 
@@ -82,7 +82,7 @@ def test_what_cannot_be_read_says_why(bad: ConsumerRecord, error: type[Permanent
 def test_raw_bytes_reach_the_supervisor_whole_and_safe() -> None:
     """The push holds the bytes as base64, and a text that no screen chokes on."""
     raw = b"\xff\x00\x1b[2Jtolong!"
-    [rescued] = rescue_unreadable(spoilt(raw), UnreadableBody("no"))
+    [rescued] = unreadable_fallback(spoilt(raw), UnreadableBody("no"))
     assert rescued.topic == SUPERVISOR
     assert rescued.value == raw
     assignment = parse(record(rescued.topic, rescued.value, rescued.headers, key=rescued.key))
@@ -97,14 +97,14 @@ def test_raw_bytes_reach_the_supervisor_whole_and_safe() -> None:
 
 def test_a_rescued_record_is_not_rescued_again() -> None:
     """What went to the supervisor already and fails there is dead-lettered only, or it would go round for ever."""
-    [rescued] = rescue_unreadable(spoilt(b"{"), UnreadableBody("no"))
+    [rescued] = unreadable_fallback(spoilt(b"{"), UnreadableBody("no"))
     again = record(rescued.topic, rescued.value, rescued.headers)
-    assert rescue_unreadable(again, RuntimeError("bug")) == []
+    assert unreadable_fallback(again, RuntimeError("bug")) == []
 
 
 def test_the_same_bad_record_is_rescued_under_the_same_id() -> None:
     """Read again after a crash, it is the same emergency."""
-    first, second = (dict(rescue_unreadable(spoilt(b"{"), ValueError("bug"))[0].headers)["ce_id"] for _ in range(2))
+    first, second = (dict(unreadable_fallback(spoilt(b"{"), ValueError("bug"))[0].headers)["ce_id"] for _ in range(2))
     assert first == second
 
 

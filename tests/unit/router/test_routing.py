@@ -24,8 +24,7 @@ from shared.events.models import Place, ReportDecided, Reporter, ReportSubmitted
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging.received import Received
 from shared.observability.tracing import trace_id_of
-from tests.support.producer import headers
-from tests.support.records import (
+from tests.support.builders.records import (
     RECEIVED_AT,
     TRACEPARENT,
     consumer_record,
@@ -33,6 +32,7 @@ from tests.support.records import (
     submitted,
     submitted_headers,
 )
+from tests.support.kafka.producer import headers
 
 TAXONOMY = default_taxonomy()
 TABLE = load_routing_table(PACKAGED, TAXONOMY)
@@ -334,8 +334,8 @@ async def test_any_bad_record_can_be_rescued(value: bytes | None, pairs: list[tu
     record = consumer_record(value, pairs, topic="reports.emergency.v1", offset=7)
     routing = _Setup(Lane.EMERGENCY).routing
 
-    (rescued,) = routing.rescue(record, UnreadableBody("The body is not JSON"))
-    (again,) = routing.rescue(record, UnreadableBody("The body is not JSON"))
+    (rescued,) = routing.fallback(record, UnreadableBody("The body is not JSON"))
+    (again,) = routing.fallback(record, UnreadableBody("The body is not JSON"))
 
     assert rescued.topic == "opd.liveroom.emergency.v1"
     assert rescued.value == (value or b"")
@@ -350,7 +350,7 @@ async def test_a_huge_bad_record_is_cut_so_that_it_can_be_written() -> None:
     """A megabyte of nonsense on the emergency lane does not block it."""
     record = consumer_record(b"x" * 1_000_000, topic="reports.emergency.v1")
 
-    (rescued,) = _Setup(Lane.EMERGENCY).routing.rescue(record, UnreadableBody("The body is not JSON"))
+    (rescued,) = _Setup(Lane.EMERGENCY).routing.fallback(record, UnreadableBody("The body is not JSON"))
 
     assert len(rescued.value) == 128 * 1024
 

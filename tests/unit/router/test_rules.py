@@ -21,7 +21,7 @@ from services.router.rules import (
 from shared.domain.lanes import CallType, Channel, Mode
 from shared.domain.taxonomy import default_taxonomy
 from shared.events.models import DecisionInputs, Target
-from tests.support.records import RECEIVED_AT, submitted
+from tests.support.builders.records import RECEIVED_AT, submitted
 
 TAXONOMY = default_taxonomy()
 TABLE = load_routing_table(PACKAGED, TAXONOMY)

@@ -2,7 +2,7 @@
 
 from services.router.metrics import Place, WaitingReports
 from shared.messaging.received import Record
-from tests.support.records import consumer_record
+from tests.support.builders.records import consumer_record
 
 NOW = 1_000.0
 EMERGENCY: Place = ("reports.emergency.v1", 0)

@@ -13,8 +13,8 @@ from shared.domain.taxonomy import default_taxonomy
 from shared.domain.workflow import CaseStatus
 from shared.events.models import Event
 from shared.messaging.received import Received
-from tests.support import lifecycle
-from tests.support.fact_sets import disturbed, facts, lives
+from tests.support.builders import lifecycle
+from tests.support.builders.fact_sets import disturbed, facts, lives
 
 
 def row_of(known: Sequence[Fact]) -> ReportRow:

@@ -9,8 +9,8 @@ import pytest
 from services.stats.deliveries import fold_deliveries
 from shared.events.models import Event
 from shared.messaging.received import Received
-from tests.support import lifecycle
-from tests.support.fact_sets import facts
+from tests.support.builders import lifecycle
+from tests.support.builders.fact_sets import facts
 
 CASES: list[tuple[str, list[Received[Event]], str, int]] = [
     ("one success", [lifecycle.delivery()], "delivered", 1),

@@ -7,8 +7,8 @@ from shared.domain.taxonomy import default_taxonomy
 from shared.events import catalogue
 from shared.events.envelope import Attributes
 from shared.events.models import ReportRegistered, ReportStatusChanged
-from tests.support import lifecycle
-from tests.support.fact_sets import fact
+from tests.support.builders import lifecycle
+from tests.support.builders.fact_sets import fact
 
 CANARY = "Budi Kanari +6281234567890"
 

@@ -5,8 +5,8 @@ from typing import NoReturn
 
 import pytest
 
-from tests.support import brokers
-from tests.support.databases import POSTGRES_VARIABLE, choose_postgres
+from tests.support.databases.engines import POSTGRES_VARIABLE, choose_postgres
+from tests.support.kafka import brokers
 
 GIVEN = "LAKSA_KAFKA_BOOTSTRAP_SERVERS"
 DEBIAN = Path("/usr/lib/postgresql/15/bin")

@@ -1,0 +1,1 @@
+"""The demo's other side: a call centre that acknowledges."""

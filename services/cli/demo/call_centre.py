@@ -1,0 +1,189 @@
+"""A demo call centre for all departments: a real HTTP receiver of the notifier's pushes.
+
+It verifies each signature, acknowledges most reports at once and treats a few, chosen by their delivery id, as real
+call centres now and then do: it is out of order for the first tries, or takes a report and never answers. So every
+state of a delivery is seen. Run as ``python -m services.cli.demo.call_centre``.
+"""
+
+import asyncio
+import hashlib
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import yaml
+from aiohttp import web
+from standardwebhooks import Webhook
+
+from services.cli.settings import CallCentreSettings
+from shared.observability.logs import configure_logs, logger
+
+MOODS = 10  # one delivery in ten meets each mood that is not plain
+TRIES_IGNORED = 2
+ACK_TIMEOUT = aiohttp.ClientTimeout(total=5)
+ACK_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)  # the notifier may be starting again; a push then comes again too
+MAX_BODY_BYTES = 256 * 1024
+
+log = logger(__name__)
+
+
+class Mood(Enum):
+    """What this call centre does with a delivery."""
+
+    ACKNOWLEDGES = "acknowledges"
+    OUT_OF_ORDER = "out of order at first"  # answers 503 to the first tries
+    SLOW = "takes it, acknowledges when pushed again"
+    NEVER = "takes it, never acknowledges"
+
+
+def mood_of(delivery_id: str, lane: str) -> Mood:
+    """The same delivery always meets the same mood. Nobody leaves an emergency lying for ever, not even here."""
+    number = hashlib.sha256(delivery_id.encode()).digest()[0] % MOODS
+    if number == 0:
+        return Mood.OUT_OF_ORDER
+    if number == 1:
+        return Mood.SLOW if lane == "emergency" else Mood.NEVER
+    return Mood.ACKNOWLEDGES
+
+
+def read_secrets(endpoints_file: Path) -> dict[str, str]:
+    """The secret of each endpoint in the endpoints file, by endpoint id."""
+    entries = yaml.safe_load(endpoints_file.read_text(encoding="utf-8"))["endpoints"]
+    return {entry["id"]: entry["secret"] for entry in entries if entry.get("secret")}
+
+
+def signed_headers(secret: str, message_id: str, body: bytes) -> dict[str, str]:
+    """Standard Webhooks headers over a body, as of now."""
+    now = datetime.now(UTC)  # the library reads the digits of any zone as UTC
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(secret).sign(message_id, now, body.decode()),
+        "content-type": "application/json",
+    }
+
+
+def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether the secret's owner sent this, within the last minutes."""
+    try:
+        Webhook(secret).verify(body, dict(headers), json_parse=False)
+    except Exception:  # noqa: BLE001  # the library raises anything for malformed headers; all of it means no
+        return False
+    return True
+
+
+class CallCentre:
+    """Takes pushes for every endpoint and acknowledges through ``ack_url``."""
+
+    def __init__(self, secrets: Mapping[str, str], session: aiohttp.ClientSession) -> None:
+        self._secrets = secrets
+        self._session = session
+        self._tries: Counter[str] = Counter()
+        self._acknowledging: set[asyncio.Task[None]] = set()
+
+    async def take_push(self, request: web.Request) -> web.Response:
+        """One push: 401 without a good signature, 503 where it is out of order, else 204."""
+        endpoint = request.match_info["endpoint"]
+        body = await request.read()
+        secret = self._secrets.get(endpoint)
+        if secret is None or not is_signed(secret, request.headers, body):
+            log.warning("A push without a good signature", endpoint=endpoint)
+            return web.Response(status=401)
+        delivery_id = request.headers["webhook-id"]
+        push = orjson.loads(body)
+        mood = mood_of(delivery_id, str(push["data"].get("lane", "")))
+        self._tries[delivery_id] += 1
+        tries = self._tries[delivery_id]
+        log.info("A push", endpoint=endpoint, delivery=delivery_id, type=push["type"], mood=mood.value, tries=tries)
+        if mood is Mood.OUT_OF_ORDER and tries <= TRIES_IGNORED:
+            return web.Response(status=503)
+        if mood is Mood.NEVER or (mood is Mood.SLOW and tries <= TRIES_IGNORED):
+            return web.Response(status=204)
+        self._acknowledge_soon(endpoint, secret, delivery_id, push["ack_url"])
+        return web.Response(status=204)
+
+    def _acknowledge_soon(self, endpoint: str, secret: str, delivery_id: str, ack_url: str) -> None:
+        task = asyncio.create_task(self._acknowledge(endpoint, secret, delivery_id, ack_url))
+        self._acknowledging.add(task)
+        task.add_done_callback(self._acknowledging.discard)
+
+    async def _acknowledge(self, endpoint: str, secret: str, delivery_id: str, ack_url: str) -> None:
+        body = orjson.dumps({"by": f"petugas {endpoint}"})
+        for pause in (*ACK_PAUSES, None):
+            try:
+                headers = signed_headers(secret, delivery_id, body)
+                async with self._session.post(ack_url, data=body, headers=headers, timeout=ACK_TIMEOUT) as answer:
+                    status = answer.status
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                said: Any = type(error).__name__
+            else:
+                if status < 500:  # noqa: PLR2004  # HTTP: 4xx is final here
+                    log.info("Acknowledged", endpoint=endpoint, delivery=delivery_id, status=status)
+                    return
+                said = status
+            if pause is None:
+                log.warning("The acknowledgement was not taken", endpoint=endpoint, delivery=delivery_id, said=said)
+                return
+            await asyncio.sleep(pause)
+
+
+SETTINGS = web.AppKey("settings", CallCentreSettings)
+CENTRE = web.AppKey("centre", CallCentre)
+
+
+async def _centre_of(app: web.Application) -> AsyncIterator[None]:
+    settings: CallCentreSettings = app[SETTINGS]
+    async with aiohttp.ClientSession() as session:
+        app[CENTRE] = CallCentre(read_secrets(settings.endpoints_file), session)
+        yield
+
+
+def make_app(settings: CallCentreSettings) -> web.Application:
+    """The routes; the call centre itself opens with the server."""
+
+    async def ready(_request: web.Request) -> web.Response:
+        return web.json_response({"ready": True, "checks": {}})
+
+    async def push(request: web.Request) -> web.Response:
+        return await request.app[CENTRE].take_push(request)
+
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app[SETTINGS] = settings
+    app.cleanup_ctx.append(_centre_of)
+    app.add_routes(
+        [web.post("/push/{endpoint}", push), web.get("/health/ready", ready), web.get("/health/live", ready)]
+    )
+    return app
+
+
+def tls_of(settings: CallCentreSettings) -> ssl.SSLContext | None:
+    """What to serve https with, where a certificate is set."""
+    if settings.tls_certificate_file is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
+    return context
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings = CallCentreSettings()
+    configure_logs("call-centre", settings.log_level)
+    web.run_app(
+        make_app(settings),
+        host=settings.http_host,
+        port=settings.http_port,
+        ssl_context=tls_of(settings),
+        access_log=None,
+        print=None,
+    )
+
+
+if __name__ == "__main__":
+    main()

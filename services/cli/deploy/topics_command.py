@@ -1,0 +1,192 @@
+"""``laksa topics``: bring a Kafka's users, topics and rules of access in order, or only say what is not."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+from rich.console import Console
+
+from services.cli.deploy.compose_variables import ADMIN_USER
+from services.cli.deploy.kafka_admin import KafkaAdmin
+from services.cli.deploy.topics_plan import AccessPlan, Plan, plan_access, plan_topics
+from shared.domain.taxonomy import default_taxonomy
+from shared.errors import BrokerUnavailable, ConfigurationError
+from shared.messaging import access, topic_specs
+from shared.messaging.connection import connection_options
+from shared.messaging.topic_admin import TIMEOUT_MS, TopicSpec, create_topics, find_topics
+from shared.settings import KafkaSettings
+
+TAKE_OVER_SECONDS = 60.0  # a second or two where nodes are idle
+LOOKS = 5  # in a row, because each asks any one of the nodes, and one may be seconds behind the others
+LOOK_SECONDS = 0.2
+SHORTEST_PASSWORD = 16  # characters; a generator makes them
+
+
+def given_kafka() -> KafkaSettings:
+    """The Kafka that the environment names.
+
+    Raises:
+        ConfigurationError: it names none, or not as it should.
+    """
+    try:
+        return KafkaSettings()
+    except ValidationError as error:
+        names = ", ".join("LAKSA_KAFKA_" + "_".join(map(str, one["loc"])).upper() for one in error.errors())
+        raise ConfigurationError(f"Set these to reach the Kafka that is meant: {names}") from error
+
+
+async def apply(
+    given: KafkaSettings | None, console: Console, *, users_file: Path | None = None, wide: int | None = None
+) -> int:
+    """Make what is missing and return 0; 1 where something differs that is not changed from here.
+
+    It is the Kafka of the environment where none is given.
+
+    Safe to run again and beside running services. Users first, so that who is told a password can use it at once.
+
+    Raises:
+        ConfigurationError: this user may not, or the users file cannot be used.
+        BrokerUnavailable: Kafka does not answer; what was made stays, run it again.
+    """
+    settings, wide = given or given_kafka(), wide or topic_specs.WIDE
+    passwords = read_users(users_file) if users_file is not None else {}
+    protected = _is_protected(settings, console)
+    if passwords and protected:
+        await asyncio.to_thread(KafkaAdmin(settings).set_passwords, passwords)
+        console.print(f"{len(passwords)} users have the passwords of {users_file}")
+    plan = await _look(settings, wide, protected=protected)
+    await _change(settings, plan)
+    console.print(
+        f"topics: {len(plan.topics.create)} created, {len(plan.topics.grow)} widened, "
+        f"{len(plan.topics.configure)} changed; rules of access: {len(plan.access.grant)} made"
+    )
+    left = await _until_done(settings, wide, protected=protected)
+    return _tell(console, left, "Left as it is")
+
+
+async def check(given: KafkaSettings | None, console: Console, *, wide: int | None = None) -> int:
+    """Change nothing; return 0 where all is as the code says, else 1 and a line for each thing that is not.
+
+    Raises:
+        ConfigurationError: this user may not look.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    settings, wide = given or given_kafka(), wide or topic_specs.WIDE
+    protected = _is_protected(settings, console)
+    differences = (await _look(settings, wide, protected=protected)).differences()
+    if protected:
+        known = await asyncio.to_thread(KafkaAdmin(settings).users)
+        differences += [f"user {name} has no password" for name in sorted(_principals() - known)]
+    if not differences:
+        console.print(f"{len(_specs(settings, wide))} topics and all rules of access are as they should be")
+    return _tell(console, differences, "Not as it should be")
+
+
+def read_users(file: Path) -> dict[str, str]:
+    """The passwords by user of a YAML file ``users: {name: password}``.
+
+    Raises:
+        ConfigurationError: it cannot be read, names nobody that is known, or holds a password that is too short.
+    """
+    try:
+        read: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{file} cannot be read as YAML ({type(error).__name__})") from error
+    users = read.get("users") if isinstance(read, dict) else None
+    if not isinstance(users, dict) or not users:
+        raise ConfigurationError(f"{file} must hold 'users:' with a password for each name")
+    unknown = sorted(str(name) for name in users if name not in _principals() | {ADMIN_USER})
+    if unknown:
+        raise ConfigurationError(f"{file} names users that nothing is granted to: {', '.join(unknown)}")
+    for name, password in users.items():
+        if not isinstance(password, str) or len(password) < SHORTEST_PASSWORD:
+            raise ConfigurationError(f"{file}: {name} needs a password of {SHORTEST_PASSWORD} or more characters")
+    return users
+
+
+def _principals() -> set[str]:
+    return set(access.principals(default_taxonomy().opds))
+
+
+def _specs(settings: KafkaSettings, wide: int) -> tuple[TopicSpec, ...]:
+    return topic_specs.all_topics(
+        default_taxonomy().opds,
+        replication=settings.replication_factor,
+        min_insync=settings.min_insync_replicas,
+        wide=wide,
+    )
+
+
+def _is_protected(settings: KafkaSettings, console: Console) -> bool:
+    if settings.security_protocol.startswith("SASL"):
+        return True
+    console.print(f"{settings.security_protocol}: users and rules of access are not looked at", style="yellow")
+    return False
+
+
+async def _look(settings: KafkaSettings, wide: int, *, protected: bool) -> Plan:
+    specs = _specs(settings, wide)
+    client = AIOKafkaAdminClient(**connection_options(settings), request_timeout_ms=TIMEOUT_MS)
+    try:
+        await client.start()
+        found = await find_topics(client, [spec.name for spec in specs])
+    except (KafkaError, OSError) as error:
+        raise BrokerUnavailable(f"Kafka does not answer or does not let us look: {type(error).__name__}") from error
+    finally:
+        await client.close()
+    if not protected:
+        return Plan(plan_topics(specs, found), AccessPlan())
+    rules = await asyncio.to_thread(KafkaAdmin(settings).grants)
+    return Plan(plan_topics(specs, found), plan_access(access.all_grants(default_taxonomy().opds), rules))
+
+
+async def _change(settings: KafkaSettings, plan: Plan) -> None:
+    if plan.topics.create:
+        await create_topics(settings, plan.topics.create)
+    if plan.topics.grow:
+        await _grow(settings, plan.topics.grow)
+    if plan.topics.configure:
+        await asyncio.to_thread(KafkaAdmin(settings).configure_topics, plan.topics.configure)
+    if plan.access.grant:
+        await asyncio.to_thread(KafkaAdmin(settings).grant, plan.access.grant)
+
+
+async def _until_done(settings: KafkaSettings, wide: int, *, protected: bool) -> list[str]:
+    """Wait until the nodes have taken over what was changed, and return what was not changed on purpose.
+
+    Raises:
+        BrokerUnavailable: they have not in time.
+    """
+    give_up = time.monotonic() + TAKE_OVER_SECONDS
+    looks = 0
+    while True:
+        plan = await _look(settings, wide, protected=protected)
+        looks = 0 if plan.is_to_do else looks + 1
+        if looks == LOOKS:
+            return plan.differences()
+        if time.monotonic() > give_up:
+            raise BrokerUnavailable(f"Kafka has not taken it all over after {TAKE_OVER_SECONDS:g} s: run it again")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _grow(settings: KafkaSettings, counts: Mapping[str, int]) -> None:
+    client = AIOKafkaAdminClient(**connection_options(settings), request_timeout_ms=TIMEOUT_MS)
+    try:
+        await client.start()
+        await client.create_partitions({name: NewPartitions(count) for name, count in counts.items()})
+    except (KafkaError, OSError) as error:
+        raise BrokerUnavailable(f"Kafka did not widen a topic: {type(error).__name__}") from error
+    finally:
+        await client.close()
+
+
+def _tell(console: Console, sentences: list[str], title: str) -> int:
+    for sentence in sentences:
+        console.print(f"{title}: {sentence}", style="red", markup=False, soft_wrap=True)
+    return 1 if sentences else 0

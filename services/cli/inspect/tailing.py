@@ -1,0 +1,95 @@
+"""``laksa tail``: what a department that subscribes to its topic sees."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.text import Text
+
+from services.cli.layout import Layout
+from services.cli.printable import printable
+from services.cli.run_file import read_run_file
+from shared.domain.lanes import Lane
+from shared.domain.taxonomy import default_taxonomy
+from shared.errors import BrokerUnavailable, ConfigurationError
+from shared.events import topics
+from shared.events.envelope import text_headers
+from shared.messaging.connection import connection_options
+from shared.messaging.topic_admin import partitions_of
+from shared.settings import KafkaSettings
+
+QUIET_MS = 500
+
+
+async def tail(layout: Layout, console: Console, *, opd: str, lane: Lane | None, only_new: bool, follow: bool) -> int:
+    """Print a department's topics, oldest record first, for as long as wanted.
+
+    Raises:
+        ConfigurationError: no such OPD, or nothing runs here.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    if opd.upper() not in default_taxonomy().opds:
+        raise ConfigurationError(f"There is no OPD {opd}. There are: {', '.join(default_taxonomy().opds)}")
+    names = [topics.opd(opd, one) for one in ([lane] if lane else Lane)]
+    options = connection_options(KafkaSettings(bootstrap_servers=read_run_file(layout).kafka))
+    admin = AIOKafkaAdminClient(**options)
+    consumer = AIOKafkaConsumer(**options, enable_auto_commit=False)
+    console.print(f"reading {', '.join(names)}" + (", Ctrl-C ends it" if follow else ""), style="dim")
+    try:
+        await admin.start()
+        await consumer.start()
+        places = await partitions_of(admin, names)
+        await _read(consumer, console, places, only_new=only_new, follow=follow)
+    except (KafkaError, OSError) as error:
+        raise BrokerUnavailable("Kafka does not answer") from error
+    finally:
+        await consumer.stop()
+        await admin.close()
+    return 0
+
+
+async def _read(
+    consumer: AIOKafkaConsumer, console: Console, places: list[TopicPartition], *, only_new: bool, follow: bool
+) -> None:
+    consumer.assign(places)
+    if only_new:
+        await consumer.seek_to_end(*places)
+    else:
+        await consumer.seek_to_beginning(*places)
+    ends = await consumer.end_offsets(places)
+    while follow or not await _has_reached(consumer, ends):
+        batches = await consumer.getmany(timeout_ms=QUIET_MS)
+        for record in sorted((one for batch in batches.values() for one in batch), key=lambda one: one.timestamp):
+            console.print(line_of(record), soft_wrap=True)
+
+
+async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    return all([await consumer.position(place) >= end for place, end in ends.items()])
+
+
+def line_of(record: ConsumerRecord) -> Text:
+    """One record as text: the headers that say what it is and why it came, then the report itself."""
+    headers = {name: printable(value) for name, value in text_headers(record.headers).items()}
+    body = _body(record.value)
+    line = Text()
+    line.append(f"{headers.get('ce_time', '')} ", style="dim")
+    line.append(f"{headers.get('ce_lane', '')} ", style="red" if headers.get("ce_lane") == Lane.EMERGENCY else "green")
+    line.append(f"{headers.get('ce_category') or '-'} ", style="bold")
+    line.append(f"{headers.get('ce_role', '')} ")
+    line.append(printable(f"{body.get('ticket', '')} {body.get('text') or '(no text)'}"))
+    for name in ("ce_type", "ce_mode", "ce_rule", "ce_table", "ce_why", "ce_id", "ce_subject"):
+        line.append(f"\n    {name}: ", style="dim")
+        line.append(headers.get(name, "-"))
+    return line
+
+
+def _body(value: bytes | None) -> dict[str, Any]:
+    try:
+        read = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return {"text": (value or b"").decode(errors="replace")}
+    return read if isinstance(read, dict) else {}

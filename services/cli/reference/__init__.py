@@ -1,0 +1,1 @@
+"""The synthetic reference reports, and how they are sent and compared with the published figures."""

@@ -1,0 +1,1 @@
+"""`laksa run`: the supervisor, its child processes, the embedded Apache Kafka and PostgreSQL."""

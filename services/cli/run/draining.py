@@ -1,0 +1,149 @@
+"""Whether everything accepted has gone all the way: nothing waits to be published, to be read, or to be decided."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.cli.front_door import CONSERVATION, FrontDoor, TryAgain
+from shared.domain.lanes import Channel, Lane
+from shared.domain.taxonomy import default_taxonomy
+from shared.errors import BrokerUnavailable
+from shared.events import topics
+from shared.messaging.connection import connection_options
+from shared.messaging.topic_admin import partitions_of
+from shared.settings import KafkaSettings
+
+WAITING_METRIC = "laksa_outbox_records"
+PUBLISHING = ("intake", "notifier-emergency", "notifier-routine")
+LOOK_SECONDS = 0.5
+LOOKS = 2  # what one look finds empty may still be between two places
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is still under way: records waiting to be published, records not yet read, reports not yet decided."""
+
+    waiting: int
+    unread: Mapping[str, int]
+    undecided: int
+
+    @property
+    def is_empty(self) -> bool:
+        """True where nothing is under way. Open deliveries do not count: people answer when they answer."""
+        return not (self.waiting or any(self.unread.values()) or self.undecided)
+
+    def __str__(self) -> str:
+        """For the person who waits."""
+        behind = ", ".join(f"{group} {count}" for group, count in self.unread.items() if count)
+        return f"{self.waiting} to publish, unread: {behind or 'none'}, {self.undecided} undecided"
+
+
+UNKNOWN = Backlog(waiting=0, unread={"not asked yet": 1}, undecided=0)
+UNANSWERED = Backlog(waiting=0, unread={"somebody does not answer": 1}, undecided=0)
+
+
+def groups() -> dict[str, list[str]]:
+    """Which consumer group reads which topics."""
+    opds = list(default_taxonomy().opds)
+    reading = {
+        "intake-112": [topics.channel(Channel.CALL_112)],
+        "intake": [topics.channel(name) for name in Channel if name is not Channel.CALL_112],
+        "intake-departments": [topics.department(code) for code in opds],
+        "stats": [topics.LIFECYCLE],
+    }
+    for lane in Lane:
+        reading[f"router-{lane}"] = [topics.reports(lane)]
+        reading[f"notifier-{lane}"] = [topics.opd(code, lane) for code in opds]
+        reading[f"notifier-{lane}-updates"] = [topics.UPDATES]
+    return reading
+
+
+class Lag:
+    """How many records each consumer group has not read, asked of Kafka itself."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        options = connection_options(settings)
+        self._admin = AIOKafkaAdminClient(**options)
+        self._reader = AIOKafkaConsumer(**options, enable_auto_commit=False)
+
+    async def __aenter__(self) -> Self:
+        await self._admin.start()
+        await self._reader.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._reader.stop()
+        await self._admin.close()
+
+    async def unread(self) -> dict[str, int]:
+        """Records behind the end, by group.
+
+        Raises:
+            BrokerUnavailable: Kafka does not answer.
+        """
+        try:
+            return {group: await self._of_group(group, names) for group, names in groups().items()}
+        except (KafkaError, OSError) as error:
+            raise BrokerUnavailable("Kafka does not answer") from error
+
+    async def _of_group(self, group: str, names: Iterable[str]) -> int:
+        ends = await self._ends(names)
+        committed = await self._admin.list_consumer_group_offsets(group)
+        return sum(max(0, end - max(0, _offset(committed, place))) for place, end in ends.items())
+
+    async def _ends(self, names: Iterable[str]) -> dict[TopicPartition, int]:
+        ends: dict[TopicPartition, int] = await self._reader.end_offsets(await partitions_of(self._admin, names))
+        return ends
+
+
+async def backlog(door: FrontDoor, lag: Lag) -> Backlog:
+    """What is under way now.
+
+    Raises:
+        TryAgain: a service does not answer.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    waiting = [waiting_records(await door.read_metrics(service)) for service in PUBLISHING]
+    unread = await lag.unread()
+    accounts = await door.ask_stats(CONSERVATION)
+    return Backlog(
+        waiting=int(sum(waiting)), unread=unread, undecided=sum(abs(lane["difference"]) for lane in accounts.values())
+    )
+
+
+async def wait_until_drained(door: FrontDoor, settings: KafkaSettings, seconds: float) -> Backlog:
+    """Return the backlog once it was empty twice in a row, or the last one seen when the time is up."""
+    give_up = asyncio.get_running_loop().time() + seconds
+    seen, empty_looks = UNKNOWN, 0
+    async with Lag(settings) as lag:
+        while empty_looks < LOOKS and asyncio.get_running_loop().time() < give_up:
+            if empty_looks or seen is not UNKNOWN:
+                await asyncio.sleep(LOOK_SECONDS)
+            try:
+                seen = await backlog(door, lag)
+            except (TryAgain, BrokerUnavailable):
+                seen, empty_looks = UNANSWERED, 0
+            else:
+                empty_looks = empty_looks + 1 if seen.is_empty else 0
+    return seen
+
+
+def waiting_records(metrics: str) -> float:
+    """Records that a service has committed and not yet published, from its metrics."""
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+        if sample.name == WAITING_METRIC
+    )
+
+
+def _offset(committed: Mapping[TopicPartition, Any], place: TopicPartition) -> int:
+    found = committed.get(place)
+    return int(found.offset) if found is not None else 0

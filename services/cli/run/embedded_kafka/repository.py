@@ -1,0 +1,77 @@
+"""Where jars come from: the Maven repository that PyPI's ``maven-artifact`` knows."""
+
+import os
+import ssl
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import requests
+from maven_artifact import Artifact, Downloader
+
+from services.cli.run.embedded_kafka.errors import BrokerError
+from services.cli.run.embedded_kafka.jars import LockedJar
+
+CHUNK_BYTES = 1 << 16
+CONNECT_TIMEOUT_S = 15
+READ_TIMEOUT_S = 60  # between two chunks, not for the whole jar
+
+
+class MavenRepository:
+    """Reads jars by coordinate.
+
+    ``maven-artifact`` by itself waits for ever and prints; its resolver and requestor alone do neither when they are
+    told so. ``address`` names a mirror instead of the repository that the package knows.
+    """
+
+    def __init__(self, address: str | None = None) -> None:
+        downloader = Downloader() if address is None else Downloader(base=address)
+        self._resolver = downloader.resolver
+        self._requestor = downloader.requestor
+
+    def read(self, jar: LockedJar) -> Iterator[bytes]:
+        """The jar's bytes, in chunks.
+
+        Raises:
+            BrokerError: the repository does not have it, or its certificate cannot be verified.
+            OSError: the network failed on the way; trying again may help.
+        """
+        address = self._resolver.uri_for_artifact(Artifact(jar.group, jar.artifact, jar.version))
+        with self._open(address, jar) as response:
+            yield from response.iter_content(CHUNK_BYTES)
+
+    def _open(self, address: str, jar: LockedJar) -> requests.Response:
+        choices: tuple[bool | str, ...] = (True, *_trusted_by_the_machine())
+        for trusted in choices:
+            try:
+                return self._request(address, trusted)
+            except requests.exceptions.SSLError:
+                continue
+            except requests.HTTPError as error:
+                status = error.response.status_code if error.response is not None else HTTPStatus.INTERNAL_SERVER_ERROR
+                raise _refusal(address, jar, status) from error
+        raise BrokerError(
+            f"The certificate of the repository that {jar.coordinate} comes from cannot be verified. Behind a proxy "
+            "with its own authority, set REQUESTS_CA_BUNDLE or SSL_CERT_FILE to a PEM file that holds it."
+        )
+
+    def _request(self, address: str, trusted: bool | str) -> requests.Response:  # noqa: FBT001  # requests' own type
+        timeout = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+        options: dict[str, Any] = {"stream": True, "timeout": timeout, "verify": trusted}
+        response: requests.Response = self._requestor.request(address, None, **options)
+        return response
+
+
+def _trusted_by_the_machine() -> list[str]:
+    """Authorities besides those that requests trusts: it looks at neither SSL_CERT_FILE nor the system's own."""
+    paths = ssl.get_default_verify_paths()
+    return [path for path in (paths.cafile, paths.capath) if path and os.access(path, os.R_OK)]
+
+
+def _refusal(address: str, jar: LockedJar, status: int) -> Exception:
+    """A 5xx or 429 may pass; any other status stays."""
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return OSError(f"the repository answers {status}")
+    return BrokerError(
+        f"The repository answers {status} for {jar.coordinate} at {address}; LAKSA_MAVEN_REPOSITORY can name another"
+    )

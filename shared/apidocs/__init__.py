@@ -1,5 +1,0 @@
-"""The API documentation pages of every service, without any address outside of it: Swagger UI and AsyncAPI."""
-
-from shared.apidocs.pages import docs_routes
-
-__all__ = ["docs_routes"]

@@ -1,0 +1,1 @@
+"""One service process: start, settings, health, background tasks, orderly stop."""

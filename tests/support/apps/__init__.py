@@ -1,0 +1,1 @@
+"""Services inside the test's own process."""

@@ -1,0 +1,1 @@
+"""Builders of reports, events and records."""

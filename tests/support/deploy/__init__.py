@@ -1,0 +1,1 @@
+"""Deployment files as tests read and run them."""

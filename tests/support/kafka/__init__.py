@@ -1,0 +1,1 @@
+"""Kafka for tests: real brokers, a cluster, and a producer that keeps records in memory."""

@@ -1,0 +1,1 @@
+"""Services and whole pipelines as processes of their own."""
