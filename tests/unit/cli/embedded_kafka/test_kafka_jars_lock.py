@@ -64,7 +64,7 @@ def test_what_is_written_is_read_again() -> None:
 )
 def test_a_damaged_line_is_named(line: str) -> None:
     """Half a lock would start half a Kafka: the line's number and the way out are said instead."""
-    with pytest.raises(BrokerError, match=r"Line 2 .* python -m shared\.broker\.lock --help"):
+    with pytest.raises(BrokerError, match=r"Line 2 .* make jars-lock"):
         parse_lock(f"{GOOD}\n{line}\n")
 
 

@@ -12,7 +12,7 @@ import pytest
 from services.cli.run.embedded_kafka.data_lock import DataLock
 from services.cli.run.embedded_kafka.errors import DataInUseError
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[4]
 HOLDER = """
 import sys
 from pathlib import Path
