@@ -11,7 +11,7 @@ from benchmarks.figures import Spread, percentile, ratios, spread_of
 from benchmarks.intake import Answers, Flood, IntakeFigures
 from benchmarks.router import Rate, RouterFigures
 from benchmarks.stats import Rates
-from services.intake.admission import HOLD_SECONDS
+from services.intake.load_shedder import HOLD_SECONDS
 from services.intake.settings import IntakeSettings
 from shared.domain.lanes import Lane
 

@@ -15,8 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from services.intake.admission import Admission
-from services.intake.channels import Channels, load_channels
+from services.intake.api_keys import Channels, load_channels
 from services.intake.handlers import (
     CALLS,
     RECEIVES,
@@ -28,6 +27,7 @@ from services.intake.handlers import (
     parse_answer,
 )
 from services.intake.http import IntakeApi
+from services.intake.load_shedder import LoadShedder
 from services.intake.metrics import IntakeMetrics
 from services.intake.openapi import openapi_of
 from services.intake.registration import Registration
@@ -138,14 +138,14 @@ def build_http(parts: Parts) -> Starlette:
 
 
 def _build_routes(parts: Parts) -> list[BaseRoute]:
-    admission = Admission(parts.settings.reports_in_hand, default_taxonomy())
-    parts.metrics.in_hand.set_function(lambda: admission.in_hand)
+    load_shedder = LoadShedder(parts.settings.reports_in_hand, default_taxonomy())
+    parts.metrics.in_hand.set_function(lambda: load_shedder.in_hand)
     api = IntakeApi(
         parts.registration,
         parts.channels,
         default_taxonomy(),
         parts.metrics,
-        admission=admission,
+        load_shedder=load_shedder,
         body_timeout=parts.settings.body_timeout,
     )
     openapi = JSONResponse(openapi_of(TITLE, *api.operations()))

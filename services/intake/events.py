@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from services.intake.case_steps import Step
+from services.intake.case_transitions import CaseTransition
 from services.intake.submissions import Submission
 from shared.domain.identity import event_id, submitted_event_id
 from shared.domain.lanes import Channel, Lane, Mode
@@ -137,7 +137,7 @@ def unreadable_record(body: bytes, *, identity: UUID, received_at: datetime, tra
 
 
 def status_records(
-    answer: DepartmentAnswer, opd: str, step: Step, *, lane: Lane, mode: Mode, traceparent: str
+    answer: DepartmentAnswer, opd: str, step: CaseTransition, *, lane: Lane, mode: Mode, traceparent: str
 ) -> list[OutgoingRecord]:
     """``report.status_changed``: in full for the notifier; for the counts without the note and the person's name."""
     changed = ReportStatusChanged(

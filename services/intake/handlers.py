@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from services.intake.api_keys import Channels
 from services.intake.bodies import CallBody, ReportBody
-from services.intake.channels import Channels
 from services.intake.events import unreadable_record
 from services.intake.metrics import UNKNOWN, IntakeMetrics
 from services.intake.registration import Origin, Registration
 from services.intake.submissions import Submission
-from services.intake.updates import Answer, CaseUpdates
+from services.intake.updates import CaseUpdates, DepartmentUpdate
 from services.intake.validation import MAX_BODY_BYTES, Rejected, read_call, read_report
 from shared.domain.identity import event_id
 from shared.domain.lanes import Channel
@@ -152,14 +152,14 @@ class DepartmentRecords:
     def __init__(self, updates: CaseUpdates) -> None:
         self._updates = updates
 
-    async def record_answers(self, received: Sequence[Answer]) -> Sequence[OutgoingRecord]:
+    async def record_answers(self, received: Sequence[DepartmentUpdate]) -> Sequence[OutgoingRecord]:
         """Record them in their order: the workflow depends on it."""
         for answer in received:
             await self._updates.record(answer)
         return ()
 
 
-def parse_answer(record: Record) -> Answer:
+def parse_answer(record: Record) -> DepartmentUpdate:
     """Read one answer.
 
     Raises:
@@ -177,7 +177,7 @@ def parse_answer(record: Record) -> Answer:
     if content.seq > MAX_SEQ or content.at.year not in YEARS:
         raise InvalidEvent("The seq or the time is out of range")
     traceparent = child_of(text_headers(record.headers).get("traceparent"))
-    return Answer(topics.opd_of(record.topic), _clean(content), traceparent)
+    return DepartmentUpdate(topics.opd_of(record.topic), _clean(content), traceparent)
 
 
 def _clean(answer: DepartmentAnswer) -> DepartmentAnswer:

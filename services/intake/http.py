@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from services.intake.admission import TOO_BUSY, Admission, busy_answer
+from services.intake.api_keys import AuthenticatedChannel, Channels, Scope
 from services.intake.bodies import CallBody, ReportBody
-from services.intake.channels import Channels, Scope, Sender
 from services.intake.faults import Fault
+from services.intake.load_shedder import TOO_BUSY, LoadShedder, busy_answer
 from services.intake.metrics import UNKNOWN, IntakeMetrics
 from services.intake.registration import ModeForbidden, Origin, Registration, StillInProgress
 from services.intake.submissions import Submission
@@ -53,14 +53,14 @@ class IntakeApi:
         taxonomy: Taxonomy,
         metrics: IntakeMetrics,
         *,
-        admission: Admission,
+        load_shedder: LoadShedder,
         body_timeout: timedelta,
     ) -> None:
         self._registration = registration
         self._channels = channels
         self._taxonomy = taxonomy
         self._metrics = metrics
-        self._admission = admission
+        self._load_shedder = load_shedder
         self._body_seconds = body_timeout.total_seconds()
 
     def operations(self) -> list[Operation]:
@@ -88,7 +88,7 @@ class IntakeApi:
         sender = self._admit(request, Scope.CALLS)
         return await self._take(request, sender, read_call, lenient=True)
 
-    def _admit(self, request: Request, needed: Scope | None) -> Sender:
+    def _admit(self, request: Request, needed: Scope | None) -> AuthenticatedChannel:
         request.state.traceparent = child_of(request.headers.get("traceparent"))
         operation = "calls" if needed else "reports"
         sender = self._channels.recognise(request.headers.get(API_KEY))
@@ -106,15 +106,20 @@ class IntakeApi:
         return sender
 
     async def _take(
-        self, request: Request, sender: Sender, read: Callable[..., Submission | Rejected], *, lenient: bool
+        self,
+        request: Request,
+        sender: AuthenticatedChannel,
+        read: Callable[..., Submission | Rejected],
+        *,
+        lenient: bool,
     ) -> Response:
         try:
             body = await read_body(request, self._body_seconds)
-            if not lenient and self._admission.refuses(body, sender.channel):
+            if not lenient and self._load_shedder.refuses(body, sender.channel):
                 self._count_refusal(sender.channel, TOO_BUSY, lenient=lenient)
-                await self._admission.hold_back()
+                await self._load_shedder.delay_refusal()
                 return busy_answer(request.state.traceparent)
-            with self._admission.holding():
+            with self._load_shedder.holding():
                 origin = self._origin_of(request, sender, lenient=lenient)
                 submission = read(body, now=origin.received_at, taxonomy=self._taxonomy)
                 if isinstance(submission, Rejected):
@@ -156,7 +161,7 @@ class IntakeApi:
             return Problem(400, "malformed", "The body is not a JSON object", "Send one JSON object in UTF-8.")
         return _invalid(rejected.faults)
 
-    def _origin_of(self, request: Request, sender: Sender, *, lenient: bool) -> Origin:
+    def _origin_of(self, request: Request, sender: AuthenticatedChannel, *, lenient: bool) -> Origin:
         key = request.headers.get(IDEMPOTENCY_KEY, "").strip()
         usable = len(key) <= KEY_CHARACTERS and key.isascii() and key.isprintable()
         if not usable and not lenient:
@@ -170,7 +175,7 @@ class IntakeApi:
             flags=() if usable else (KEY_IGNORED,),
         )
 
-    def _forbidden(self, sender: Sender, operation: str) -> Problem:
+    def _forbidden(self, sender: AuthenticatedChannel, operation: str) -> Problem:
         self._count_auth_failure(sender.channel, operation)
         return Problem(403, "forbidden", "Not allowed", "Ask for the scope, or send what your channel may send.")
 

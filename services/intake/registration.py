@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.intake.channels import Sender
+from services.intake.api_keys import AuthenticatedChannel
 from services.intake.events import Receipt, receipt_json, report_records, unreadable_record
 from services.intake.metrics import IntakeMetrics
-from services.intake.spool import Acceptance, Accepted, Entry, Mismatched, Spool, Standing, Undecided
+from services.intake.spool import Acceptance, Accepted, Entry, Mismatched, RepeatStatus, Spool, Undecided
 from services.intake.submissions import Submission
 from shared.domain.identity import event_id, report_id_of, ticket_number
 from shared.domain.lanes import Channel, Lane, Mode
@@ -41,7 +41,7 @@ class Origin:
     (topic, partition, offset).
     """
 
-    sender: Sender
+    sender: AuthenticatedChannel
     received_at: datetime
     traceparent: str
     lenient: bool
@@ -134,7 +134,7 @@ class Registration:
             body, identity=identity, received_at=origin.received_at, traceparent=origin.traceparent
         )
 
-        def accept(_standing: Standing) -> Acceptance:
+        def accept(_standing: RepeatStatus) -> Acceptance:
             return Acceptance(None, Mode.LIVE, b"", [record])
 
         await self._spools[Lane.EMERGENCY].submit(Entry(None, digest, lenient=True, accept=accept))
@@ -157,10 +157,10 @@ class Registration:
         if lane is Lane.ROUTINE and not spool.has_room:
             raise DatabaseUnavailable("The spool is too full for routine reports")
 
-        expected = self._acceptance(submission, origin, lane, Standing.NEW)  # so that the file's thread need not
+        expected = self._acceptance(submission, origin, lane, RepeatStatus.NEW)  # so that the file's thread need not
 
-        def accept(standing: Standing) -> Acceptance:
-            return expected if standing is Standing.NEW else self._acceptance(submission, origin, lane, standing)
+        def accept(standing: RepeatStatus) -> Acceptance:
+            return expected if standing is RepeatStatus.NEW else self._acceptance(submission, origin, lane, standing)
 
         outcome = await spool.submit(Entry(name, submission.digest, lenient=origin.lenient, accept=accept))
         if isinstance(outcome, Undecided):
@@ -180,9 +180,9 @@ class Registration:
         self._count(origin, submission, "repeated")
         return Registered(outcome.answer, repeated=True)
 
-    def _acceptance(self, submission: Submission, origin: Origin, lane: Lane, standing: Standing) -> Acceptance:
+    def _acceptance(self, submission: Submission, origin: Origin, lane: Lane, standing: RepeatStatus) -> Acceptance:
         report_id = self._identify(submission, origin, standing)
-        reused = (REFERENCE_REUSED,) if standing is Standing.REUSED else ()
+        reused = (REFERENCE_REUSED,) if standing is RepeatStatus.REUSED else ()
         receipt = Receipt(
             report_id=report_id,
             ticket=ticket_number(report_id),
@@ -204,14 +204,14 @@ class Registration:
         )
 
     @staticmethod
-    def _identify(submission: Submission, origin: Origin, standing: Standing) -> UUID:
+    def _identify(submission: Submission, origin: Origin, standing: RepeatStatus) -> UUID:
         """The report's id; the body joins its name where that may stand for another report already."""
         return report_id_of(
             origin.channel,
             submission.source_reference,
             origin.idempotency_key,
             origin.kafka_position,
-            None if standing is Standing.NEW else submission.digest,
+            None if standing is RepeatStatus.NEW else submission.digest,
         )
 
     def _count(self, origin: Origin, submission: Submission, result: str) -> None:

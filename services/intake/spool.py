@@ -14,14 +14,14 @@ from enum import Enum
 from functools import partial
 
 from services.intake.metrics import IntakeMetrics
-from services.intake.spool_file import PURGE_ROWS, Recollection, SpoolFile, recall
+from services.intake.spool_file import PURGE_ROWS, KnownRequests, SpoolFile, recall
 from shared.db.outbox import outbox_rows
 from shared.domain.lanes import Mode
 from shared.errors import DatabaseUnavailable
 from shared.events.outgoing import OutgoingRecord
 from shared.observability.logs import logger
 
-GROUP = 200  # requests in one commit, so that the first of a burst does not wait for the last
+COMMIT_BATCH = 200  # requests in one commit, so that the first of a burst does not wait for the last
 SUBMIT_SECONDS = 3.0  # a disk that takes longer is as good as down: the channel should try again
 ELSEWHERE_SECONDS = 0.5  # for the other lane's file; one lane never waits long for the other
 REMEMBERED = timedelta(days=7)
@@ -39,7 +39,7 @@ PUBLISH = (
 log = logger(__name__)
 
 
-class Standing(Enum):
+class RepeatStatus(Enum):
     """How a request that is to be accepted stands to earlier ones of its name."""
 
     NEW = "new"
@@ -67,7 +67,7 @@ class Entry:
     name: bytes | None
     digest: bytes
     lenient: bool
-    accept: Callable[[Standing], Acceptance]
+    accept: Callable[[RepeatStatus], Acceptance]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +97,20 @@ class Undecided:
 Outcome = Accepted | Repeated | Mismatched | Undecided
 
 
-def judge(entry: Entry, own: Recollection, elsewhere: Recollection | None) -> Outcome:
+def judge(entry: Entry, own: KnownRequests, elsewhere: KnownRequests | None) -> Outcome:
     """Decide about one request from what both lanes remember of its name; None: the other lane does not answer."""
     if entry.name is None:
-        return Accepted(entry.accept(Standing.NEW))
+        return Accepted(entry.accept(RepeatStatus.NEW))
     remembered = own.get(entry.name, {}) | (elsewhere or {}).get(entry.name, {})
     if entry.digest in remembered:
         return Repeated(remembered[entry.digest])
     if remembered and not entry.lenient:
         return Mismatched()
     if remembered:
-        return Accepted(entry.accept(Standing.REUSED))
+        return Accepted(entry.accept(RepeatStatus.REUSED))
     if elsewhere is None and not entry.lenient:
         return Undecided()
-    return Accepted(entry.accept(Standing.NEW if elsewhere is not None else Standing.UNCERTAIN))
+    return Accepted(entry.accept(RepeatStatus.NEW if elsewhere is not None else RepeatStatus.UNCERTAIN))
 
 
 class Spool:
@@ -157,7 +157,7 @@ class Spool:
             await self._work.wait()
             self._work.clear()
             while self._queue:
-                group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
+                group, self._queue = self._queue[:COMMIT_BATCH], self._queue[COMMIT_BATCH:]
                 # whoever waits no more was told that nothing is stored
                 await self._settle([one for one in group if not one[1].done()])
 
@@ -208,7 +208,7 @@ class Spool:
             self._own.outbox.wake()
         return outcomes
 
-    async def _recall_elsewhere(self, names: Sequence[bytes]) -> Recollection | None:
+    async def _recall_elsewhere(self, names: Sequence[bytes]) -> KnownRequests | None:
         """What the other lane remembers: the same reference may come with a body that takes another lane."""
         if not names:
             return {}
@@ -224,7 +224,7 @@ def _names_of(entries: Sequence[Entry]) -> list[bytes]:
 
 
 def _decide_and_write(
-    entries: Sequence[Entry], elsewhere: Recollection | None, connection: sqlite3.Connection
+    entries: Sequence[Entry], elsewhere: KnownRequests | None, connection: sqlite3.Connection
 ) -> list[Outcome]:
     """What becomes of each of a group, written down. Runs in the file's thread."""
     own = recall(_names_of(entries), connection)
@@ -245,7 +245,7 @@ def _decide_and_write(
     return outcomes
 
 
-def _judge_in_turn(entry: Entry, own: Recollection, elsewhere: Recollection | None) -> Outcome:
+def _judge_in_turn(entry: Entry, own: KnownRequests, elsewhere: KnownRequests | None) -> Outcome:
     """Judge one of a group; what is accepted is remembered at once, for those of the same name behind it."""
     outcome = judge(entry, own, elsewhere)
     if isinstance(outcome, Accepted) and entry.name is not None:

@@ -27,7 +27,7 @@ USED_BYTES = (
     " FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
 )
 
-Recollection = dict[bytes, dict[bytes, bytes]]  # name → digest of a body that came under it → its answer
+KnownRequests = dict[bytes, dict[bytes, bytes]]  # name → digest of a body that came under it → its answer
 
 
 class SpoolFile:
@@ -106,7 +106,7 @@ class SpoolFile:
         """
         await check_database(self._reader)
 
-    async def recall(self, names: Sequence[bytes]) -> Recollection:
+    async def recall(self, names: Sequence[bytes]) -> KnownRequests:
         """What came under these names.
 
         Raises:
@@ -126,9 +126,9 @@ class SpoolFile:
         return done.rowcount
 
 
-def recall(names: Sequence[bytes], connection: sqlite3.Connection) -> Recollection:
+def recall(names: Sequence[bytes], connection: sqlite3.Connection) -> KnownRequests:
     """What came under these names, as seen by this transaction."""
-    found: Recollection = {}
+    found: KnownRequests = {}
     if names:
         places = ", ".join("?" * len(names))
         asked = f"SELECT name, body_digest, answer FROM requests WHERE name IN ({places})"  # noqa: S608  # ? only

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.case_steps import Step, next_step
+from services.intake.case_transitions import CaseTransition, next_transition
 from services.intake.events import status_records
 from services.intake.metrics import IntakeMetrics
 from services.intake.spool_file import SpoolFile
@@ -19,7 +19,7 @@ from shared.events.models import DepartmentAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DepartmentUpdate:
     """An answer as it came: from which department, and in which trace."""
 
     opd: str
@@ -35,19 +35,19 @@ class CaseUpdates:
         self._now = now
         self._metrics = metrics
 
-    async def record(self, answer: Answer) -> None:
+    async def record(self, answer: DepartmentUpdate) -> None:
         """Return once the step is on disk, or has been since earlier; a repeat is published again, as it was.
 
         Raises:
             UnknownReport: no lane has accepted this report.
-            WorkflowRefused: see `next_step`.
+            WorkflowRefused: see `next_transition`.
             DatabaseUnavailable: a spool does not answer.
         """
         report_id = str(answer.content.report_id)
         file, mode = await self._home_of(report_id)
         async with file.writing() as connection:
             course = await _course(connection, report_id, answer.opd)
-            step = next_step(course, answer.opd, answer.content, now=self._now())
+            step = next_transition(course, answer.opd, answer.content, now=self._now())
             if step.seq not in course:
                 await connection.execute(insert(cases), [_row(report_id, answer.opd, step)])
             await file.outbox.add(
@@ -69,11 +69,11 @@ class CaseUpdates:
         raise UnknownReport("No such report was accepted here")
 
 
-async def _course(connection: AsyncConnection, report_id: str, opd: str) -> Mapping[int, Step]:
+async def _course(connection: AsyncConnection, report_id: str, opd: str) -> Mapping[int, CaseTransition]:
     of_this = (cases.c.report_id == report_id) & (cases.c.opd == opd)
     rows = await connection.execute(select(cases).where(of_this))
     return {
-        row.seq: Step(
+        row.seq: CaseTransition(
             seq=row.seq,
             from_status=CaseStatus(row.from_status),
             to_status=CaseStatus(row.to_status),
@@ -85,7 +85,7 @@ async def _course(connection: AsyncConnection, report_id: str, opd: str) -> Mapp
     }
 
 
-def _row(report_id: str, opd: str, step: Step) -> dict[str, object]:
+def _row(report_id: str, opd: str, step: CaseTransition) -> dict[str, object]:
     return {
         "report_id": report_id,
         "opd": opd,

@@ -7,12 +7,12 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from services.notifier.clock import Now
+from services.notifier.deliveries import Acknowledgement, Delivery, acknowledged_fact
 from services.notifier.endpoints import Endpoint, Endpoints
 from services.notifier.metrics import NotifierMetrics
-from services.notifier.parcels import Answer, Parcel, acknowledged_fact
 from services.notifier.signing import SignatureRefused, verify
 from services.notifier.store import Store
-from services.notifier.work import by_id
+from services.notifier.transaction import by_id
 from shared.domain.texts import strip_controls
 from shared.errors import LaksaError
 from shared.observability.logs import logger
@@ -32,7 +32,7 @@ class OtherMediaType(LaksaError):  # noqa: N818  # as above
     """The body is said to be something else than JSON."""
 
 
-class Acknowledgement(BaseModel):
+class AcknowledgementRequest(BaseModel):
     """What a callback may say: who took the report (else the endpoint's name stands), a remark, when help arrives."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
@@ -56,38 +56,42 @@ class Acknowledging:
     metrics: NotifierMetrics
     now: Now
 
-    async def acknowledge(self, delivery_id: UUID | None, headers: Mapping[str, str], body: bytes) -> Parcel:
+    async def acknowledge(self, delivery_id: UUID | None, headers: Mapping[str, str], body: bytes) -> Delivery:
         """Note an acknowledgement and stop the pushes; said again, it changes nothing and answers the same.
 
         Raises:
             SignatureRefused: no endpoint's secret made the signature, or it was made for another delivery.
             DeliveryUnknown, OtherDepartment, OtherMediaType: see there.
-            ValidationError: the body is not an `Acknowledgement`.
+            ValidationError: the body is not an `AcknowledgementRequest`.
             DatabaseUnavailable: nothing was noted.
         """
         signers = self._signers(headers, body)
-        parcel = await self.store.find(delivery_id) if delivery_id else None
-        if parcel is None:
+        delivery = await self.store.find(delivery_id) if delivery_id else None
+        if delivery is None:
             raise DeliveryUnknown("No delivery has this id")
-        signer = next((one for one in signers if one.id == parcel.endpoint_id), None) or next(
-            (one for one in signers if one.opd == parcel.endpoint_opd), None
+        signer = next((one for one in signers if one.id == delivery.endpoint_id), None) or next(
+            (one for one in signers if one.opd == delivery.endpoint_opd), None
         )
         if signer is None:
             raise OtherDepartment("This delivery is another department's")
         if body and not _may_be_json(headers):
             raise OtherMediaType("Send Content-Type: application/json in UTF-8, uncompressed, or leave it out")
-        said = Acknowledgement.model_validate_json(body or b"{}")
-        return await self._note(parcel, signer, _message_id(headers), said)
+        said = AcknowledgementRequest.model_validate_json(body or b"{}")
+        return await self._note(delivery, signer, _message_id(headers), said)
 
-    async def _note(self, parcel: Parcel, signer: Endpoint, message_id: str, said: Acknowledgement) -> Parcel:
-        answer = Answer(said.by or signer.id, "callback", self.now())
+    async def _note(
+        self, delivery: Delivery, signer: Endpoint, message_id: str, said: AcknowledgementRequest
+    ) -> Delivery:
+        answer = Acknowledgement(said.by or signer.id, "callback", self.now())
         eta = said.eta.timestamp() if said.eta else None
-        async with self.store.transaction() as work:
+        async with self.store.transaction() as transaction:
             # the path is not signed: a message id that was used for one delivery is good for no other
-            if message_id != str(parcel.id) and not await work.bind_callback(signer.id, message_id, parcel.id):
+            if message_id != str(delivery.id) and not await transaction.bind_callback(
+                signer.id, message_id, delivery.id
+            ):
                 raise SignatureRefused("This callback was made for another delivery")
-            ended = await work.acknowledge(by_id(parcel.id), answer, note=said.note, eta=eta)
-            await work.publish([acknowledged_fact(one, answer) for one in ended])
+            ended = await transaction.acknowledge(by_id(delivery.id), answer, note=said.note, eta=eta)
+            await transaction.publish([acknowledged_fact(one, answer) for one in ended])
         for one in ended:
             self.metrics.observe_acknowledgement(one.lane, seconds=answer.at - one.received_at)
             log.info(
@@ -96,10 +100,10 @@ class Acknowledging:
                 report_id=str(one.report_id),
                 endpoint=one.endpoint_id,
             )
-        return ended[0] if ended else await self._as_it_stands(parcel)
+        return ended[0] if ended else await self._as_it_stands(delivery)
 
-    async def _as_it_stands(self, parcel: Parcel) -> Parcel:
-        return await self.store.find(parcel.id) or parcel
+    async def _as_it_stands(self, delivery: Delivery) -> Delivery:
+        return await self.store.find(delivery.id) or delivery
 
     def _signers(self, headers: Mapping[str, str], body: bytes) -> list[Endpoint]:
         found = [one for one in self.endpoints.by_id.values() if one.secrets and _has_signed(one, headers, body)]

@@ -12,18 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifier.acknowledgement import Acknowledging
 from services.notifier.assignment import assignment_parser, unreadable_fallback
-from services.notifier.channels import WebhookChannel, webhook_session
+from services.notifier.backlog import BacklogWatch
 from services.notifier.clock import Now, steady_clock
-from services.notifier.delivery import Sender
 from services.notifier.endpoints import Endpoints, load_endpoints
 from services.notifier.handlers import RECEIVES, SENDS, Handlers
 from services.notifier.http import notifier_api
+from services.notifier.inbox import Inbox
 from services.notifier.metrics import NotifierMetrics
-from services.notifier.reception import Reception
+from services.notifier.push_loop import PushLoop
 from services.notifier.settings import NotifierSettings
 from services.notifier.store import Store
 from services.notifier.tables import outbox as outbox_rows
-from services.notifier.watch import Watch
+from services.notifier.webhook import WebhookChannel, webhook_session
 from shared import VERSION
 from shared.db.engine import check_database, make_engine
 from shared.db.outbox import Outbox
@@ -87,7 +87,7 @@ def build_app(settings: NotifierSettings, *, now: Now | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with webhook_session() as session:
-            sender = Sender(
+            push_loop = PushLoop(
                 lane=settings.lane,
                 store=parts.store,
                 endpoints=parts.endpoints,
@@ -96,7 +96,7 @@ def build_app(settings: NotifierSettings, *, now: Now | None = None) -> FastAPI:
                 public_url=settings.public_url,
                 now=parts.now,
             )
-            async with _working(parts, sender):
+            async with _working(parts, push_loop):
                 yield
         await parts.engine.dispose()
 
@@ -131,24 +131,24 @@ def _make_parts(settings: NotifierSettings, now: Now) -> Parts:
 
 
 @asynccontextmanager
-async def _working(parts: Parts, sender: Sender) -> AsyncIterator[None]:
+async def _working(parts: Parts, push_loop: PushLoop) -> AsyncIterator[None]:
     producer = _make_producer(parts)
-    reception = Reception(
+    inbox = Inbox(
         lane=parts.settings.lane,
         store=parts.store,
         endpoints=parts.endpoints,
         metrics=parts.metrics,
         now=parts.now,
-        wake=sender.wake,
+        wake=push_loop.wake,
     )
-    consumption = _make_consumption(parts, producer, Handlers(reception))
+    consumption = _make_consumption(parts, producer, Handlers(inbox))
     relay = Relay(parts.outbox, producer, lane=parts.settings.lane, metrics=parts.messaging)
-    watch = Watch(parts.settings.lane, parts.store, parts.metrics, parts.now)
+    watch = BacklogWatch(parts.settings.lane, parts.store, parts.metrics, parts.now)
 
     async def work(stopping: asyncio.Event) -> None:
         await _prepare(parts.store, stopping)
         async with asyncio.TaskGroup() as group:
-            for run in (consumption.run, sender.run, relay.run, watch.run):
+            for run in (consumption.run, push_loop.run, relay.run, watch.run):
                 group.create_task(run(stopping))
 
     parts.health.add("kafka", consumption.check)

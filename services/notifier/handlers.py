@@ -9,7 +9,7 @@ What goes out is committed to the outbox together with the change it tells of; t
 from collections.abc import Sequence
 
 from services.notifier.assignment import Assignment
-from services.notifier.reception import Reception
+from services.notifier.inbox import Inbox
 from shared.events import catalogue, topics
 from shared.events.models import ReportStatusChanged
 from shared.events.outgoing import OutgoingRecord
@@ -39,19 +39,19 @@ SENDS = (
 class Handlers:
     """The handlers of one lane."""
 
-    def __init__(self, reception: Reception) -> None:
-        self._reception = reception
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
 
     async def take_in_assignments(self, assignments: Sequence[Assignment]) -> Sequence[OutgoingRecord]:
         """Make deliveries of what a department must be told of."""
-        await self._reception.take_in(assignments)
+        await self._inbox.take_in(assignments)
         return ()
 
     async def note_answers(self, changes: Sequence[Received[ReportStatusChanged]]) -> Sequence[OutgoingRecord]:
         """Stop the pushes of departments that have answered; the other lane's are its own process's."""
-        mine = [one.event for one in changes if self._lane_of(one) == self._reception.lane]
+        mine = [one.event for one in changes if self._lane_of(one) == self._inbox.lane]
         if mine:
-            await self._reception.note_answers(mine)
+            await self._inbox.note_answers(mine)
         return ()
 
     @staticmethod

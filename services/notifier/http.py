@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect
 
 from services.notifier.acknowledgement import (
-    Acknowledgement,
+    AcknowledgementRequest,
     Acknowledging,
     DeliveryUnknown,
     OtherDepartment,
     OtherMediaType,
 )
+from services.notifier.deliveries import Delivery
 from services.notifier.endpoints import Endpoint, Endpoints
-from services.notifier.parcels import Parcel
 from services.notifier.signing import SignatureRefused
 from services.notifier.store import Store
 from shared.domain.delivery import DeliveryState
@@ -94,7 +94,7 @@ class DeliveryList(View):
 _ACK_DOCUMENT: dict[str, Any] = {
     "requestBody": {
         "description": "Optional: an empty body acknowledges too. The signature covers the body's bytes.",
-        "content": {"application/json": {"schema": Acknowledgement.model_json_schema()}},
+        "content": {"application/json": {"schema": AcknowledgementRequest.model_json_schema()}},
     }
 }
 _Signed = Annotated[str | None, Header(description="As Standard Webhooks has it; over the body, with your secret")]
@@ -122,12 +122,12 @@ def notifier_api(lane: Lane, acknowledging: Acknowledging, endpoints: Endpoints,
         Use the delivery's id as ``webhook-id``, or an id of your own that is new for each delivery.
         """
         body = await _read_body(request)
-        parcel = await _acknowledged(acknowledging, _uuid(delivery_id), request, body)
+        delivery = await _acknowledged(acknowledging, _uuid(delivery_id), request, body)
         return AcknowledgementView(
-            delivery_id=parcel.id,
-            state=parcel.state,
-            acknowledged_at=_moment(parcel.acknowledged_at),
-            by=parcel.acknowledged_by,
+            delivery_id=delivery.id,
+            state=delivery.state,
+            acknowledged_at=_moment(delivery.acknowledged_at),
+            by=delivery.acknowledged_by,
         )
 
     @api.get("/endpoints", summary="The departments' endpoints")
@@ -142,18 +142,18 @@ def notifier_api(lane: Lane, acknowledging: Acknowledging, endpoints: Endpoints,
     ) -> DeliveryList:
         """Where a report's deliveries stand; or, without a report, the lane's deliveries in a state (exhausted)."""
         if report_id is not None:
-            parcels: Sequence[Parcel] = await store.of_report(report_id)
-            parcels = [parcel for parcel in parcels if state in (None, parcel.state)]
+            new_deliveries: Sequence[Delivery] = await store.of_report(report_id)
+            new_deliveries = [delivery for delivery in new_deliveries if state in (None, delivery.state)]
         else:
-            parcels = await store.in_state(lane, state or DeliveryState.EXHAUSTED)
-        return DeliveryList(deliveries=[_delivery_view(parcel) for parcel in parcels])
+            new_deliveries = await store.in_state(lane, state or DeliveryState.EXHAUSTED)
+        return DeliveryList(deliveries=[_delivery_view(delivery) for delivery in new_deliveries])
 
     return api
 
 
 async def _acknowledged(
     acknowledging: Acknowledging, delivery_id: UUID | None, request: Request, body: bytes
-) -> Parcel:
+) -> Delivery:
     try:
         return await acknowledging.acknowledge(delivery_id, dict(request.headers), body)
     except SignatureRefused as error:
@@ -203,26 +203,26 @@ def _endpoint_view(endpoint: Endpoint) -> EndpointView:
     return EndpointView(id=endpoint.id, opd=endpoint.opd, kind=endpoint.kind, exercise=endpoint.exercise, host=host)
 
 
-def _delivery_view(parcel: Parcel) -> DeliveryView:
+def _delivery_view(delivery: Delivery) -> DeliveryView:
     return DeliveryView(
-        delivery_id=parcel.id,
-        report_id=parcel.report_id,
-        opd=parcel.opd,
-        lane=parcel.lane,
-        mode=parcel.mode,
-        role=parcel.role,
-        endpoint=parcel.endpoint_id,
-        endpoint_kind=parcel.endpoint_kind,
-        state=parcel.state,
-        attempts=parcel.attempt,
-        level=parcel.level,
-        due_at=_moment(parcel.due_at),
-        created_at=datetime.fromtimestamp(parcel.created_at, UTC),
-        received_at=datetime.fromtimestamp(parcel.received_at, UTC),
-        acknowledge_by=_moment(parcel.acknowledge_by),
-        acknowledged_at=_moment(parcel.acknowledged_at),
-        acknowledged_by=parcel.acknowledged_by,
-        acknowledged_via=parcel.acknowledged_via,
+        delivery_id=delivery.id,
+        report_id=delivery.report_id,
+        opd=delivery.opd,
+        lane=delivery.lane,
+        mode=delivery.mode,
+        role=delivery.role,
+        endpoint=delivery.endpoint_id,
+        endpoint_kind=delivery.endpoint_kind,
+        state=delivery.state,
+        attempts=delivery.attempt,
+        level=delivery.level,
+        due_at=_moment(delivery.due_at),
+        created_at=datetime.fromtimestamp(delivery.created_at, UTC),
+        received_at=datetime.fromtimestamp(delivery.received_at, UTC),
+        acknowledge_by=_moment(delivery.acknowledge_by),
+        acknowledged_at=_moment(delivery.acknowledged_at),
+        acknowledged_by=delivery.acknowledged_by,
+        acknowledged_via=delivery.acknowledged_via,
     )
 
 

@@ -106,7 +106,7 @@ class PushResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PushDecision:
     """What becomes of a delivery: its next state, and in how many seconds it is due again (None: not by itself)."""
 
     state: DeliveryState
@@ -118,16 +118,16 @@ def first_delay(policy: PushPolicy, spread: float) -> float:
     return _with_jitter(policy, policy.delays[0], spread)
 
 
-def next_step(policy: PushPolicy, attempt: int, result: PushResult, *, now: datetime, spread: float) -> Step:
+def decide_push(policy: PushPolicy, attempt: int, result: PushResult, *, now: datetime, spread: float) -> PushDecision:
     """Decide after try number ``attempt`` (from 1); ``spread`` is a random number in [0, 1), for the jitter."""
     delay = _delay_after(policy, attempt)
     if result.accepted:
         again = delay if policy.until_acknowledged else None
-        return Step(DeliveryState.DELIVERED, None if again is None else _with_jitter(policy, again, spread))
+        return PushDecision(DeliveryState.DELIVERED, None if again is None else _with_jitter(policy, again, spread))
     if delay is None or (policy.gone_ends and result.status_code == GONE):
-        return Step(DeliveryState.EXHAUSTED, None)
+        return PushDecision(DeliveryState.EXHAUSTED, None)
     asked = retry_after_seconds(result.retry_after, policy, now=now)
-    return Step(DeliveryState.RETRYING, max(_with_jitter(policy, delay, spread), asked or 0.0))
+    return PushDecision(DeliveryState.RETRYING, max(_with_jitter(policy, delay, spread), asked or 0.0))
 
 
 def retry_after_seconds(header: str | None, policy: PushPolicy, *, now: datetime) -> float | None:

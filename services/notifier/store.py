@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.notifier.parcels import Parcel
+from services.notifier.deliveries import Delivery
 from services.notifier.tables import REVISION, deliveries
-from services.notifier.work import Work, parcel_of
+from services.notifier.transaction import StoreTransaction, delivery_of
 from shared.db.engine import database_errors, reading
 from shared.db.outbox import Outbox
 from shared.db.revision import check_revision
@@ -49,7 +49,7 @@ class Store:
                 await check_revision(connection, REVISION, "notifier")
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Work]:
+    async def transaction(self) -> AsyncIterator[StoreTransaction]:
         """A transaction: all of its changes and facts become true together, or none.
 
         Raises:
@@ -57,26 +57,28 @@ class Store:
         """
         with database_errors():
             async with self._engine.begin() as connection:
-                work = Work(connection, self._outbox)
-                yield work
-        if work.published:
+                transaction = StoreTransaction(connection, self._outbox)
+                yield transaction
+        if transaction.published:
             self._outbox.wake()
 
-    async def find(self, delivery_id: UUID) -> Parcel | None:
+    async def find(self, delivery_id: UUID) -> Delivery | None:
         """The delivery of an id."""
         rows = await self._read(select(deliveries).where(deliveries.c.id == delivery_id))
-        return parcel_of(rows[0]) if rows else None
+        return delivery_of(rows[0]) if rows else None
 
-    async def of_report(self, report_id: UUID) -> list[Parcel]:
+    async def of_report(self, report_id: UUID) -> list[Delivery]:
         """All deliveries of a report, in the order in which they were made."""
         ordered = select(deliveries).where(deliveries.c.report_id == report_id)
         rows = await self._read(ordered.order_by(deliveries.c.created_at, deliveries.c.id).limit(READ_LIMIT))
-        return [parcel_of(row) for row in rows]
+        return [delivery_of(row) for row in rows]
 
-    async def in_state(self, lane: Lane, state: DeliveryState) -> list[Parcel]:
+    async def in_state(self, lane: Lane, state: DeliveryState) -> list[Delivery]:
         """The deliveries of a lane in a state, the oldest reports first."""
         chosen = select(deliveries).where(deliveries.c.lane == lane, deliveries.c.state == state)
-        return [parcel_of(row) for row in await self._read(chosen.order_by(deliveries.c.received_at).limit(READ_LIMIT))]
+        return [
+            delivery_of(row) for row in await self._read(chosen.order_by(deliveries.c.received_at).limit(READ_LIMIT))
+        ]
 
     async def due(self, quotas: Sequence[Quota], now: float) -> list[UUID]:
         """Deliveries that may be claimed now: per endpoint the untried ones first, then those due the longest."""

@@ -13,7 +13,7 @@ from rich.console import Console
 from services.cli.deploy.compose_variables import IMAGE_UID, SERVICE_USERS, variables
 from services.cli.deploy.deploy_secrets import Deployment, make_secrets, read_environment
 from services.cli.deploy.topics_command import read_users
-from services.intake.channels import load_channels
+from services.intake.api_keys import load_channels
 from services.notifier.endpoints import load_endpoints
 from shared.domain.lanes import Channel
 from shared.domain.taxonomy import default_taxonomy

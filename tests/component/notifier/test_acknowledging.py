@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from services.notifier.app import build_app
+from services.notifier.deliveries import Delivery
 from services.notifier.endpoints import Endpoint
-from services.notifier.parcels import Parcel
 from services.notifier.settings import NotifierSettings
 from services.notifier.signing import sign
 from shared.db.engine import sqlite_url
@@ -36,10 +36,10 @@ class Served:
     client: httpx2.AsyncClient
     inside: Notifier
 
-    async def parcel(self, endpoint_id: str = "bpbd-1", number: int = 0) -> Parcel:
+    async def delivery(self, endpoint_id: str = "bpbd-1", number: int = 0) -> Delivery:
         """The n-th report's delivery to an endpoint."""
-        parcels = await self.inside.store.of_report(report(number).report_id)
-        return next(parcel for parcel in parcels if parcel.endpoint_id == endpoint_id)
+        new_deliveries = await self.inside.store.of_report(report(number).report_id)
+        return next(delivery for delivery in new_deliveries if delivery.endpoint_id == endpoint_id)
 
     async def acknowledge(
         self,
@@ -76,7 +76,7 @@ async def serving(url: str, directory: Path) -> AsyncIterator[Served]:
     """The application with one emergency taken in."""
     app = build_app(settings_for(url, directory, KNOWN))
     async with notifier(url, KNOWN) as inside:
-        await inside.reception.take_in([assigned(report())])
+        await inside.inbox.take_in([assigned(report())])
         async with (
             app.router.lifespan_context(app),
             httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client,
@@ -93,7 +93,7 @@ async def served(database_url: str, tmp_path: Path) -> AsyncIterator[Served]:
 
 async def test_a_signed_callback_acknowledges(served: Served) -> None:
     """The department says who took it; the pushes stop and a fact tells of it, without the note."""
-    delivery = (await served.parcel()).id
+    delivery = (await served.delivery()).id
     said = {"by": "Sari", "note": "Unit 3 berangkat", "eta": "2026-11-20T10:15:00+07:00"}
     answer = await served.acknowledge(delivery, said)
     assert answer.status_code == 200
@@ -103,8 +103,8 @@ async def test_a_signed_callback_acknowledges(served: Served) -> None:
         "acknowledged_at": "-",
         "by": "Sari",
     }
-    parcel = await served.parcel()
-    assert (parcel.state, parcel.due_at) == (DeliveryState.ACKNOWLEDGED, None)
+    acknowledged = await served.delivery()
+    assert (acknowledged.state, acknowledged.due_at) == (DeliveryState.ACKNOWLEDGED, None)
     rows = await served.inside.outbox.pending(100)
     kept = [row.record for row in rows if b"acknowledged_via" in row.record.value and b"callback" in row.record.value]
     assert len(kept) == 1
@@ -113,7 +113,7 @@ async def test_a_signed_callback_acknowledges(served: Served) -> None:
 
 async def test_a_repeated_callback_answers_the_same(served: Served) -> None:
     """Said again, even by somebody else, the first word stands (idempotent)."""
-    delivery = (await served.parcel()).id
+    delivery = (await served.delivery()).id
     first = await served.acknowledge(delivery, {"by": "Sari"})
     again = await served.acknowledge(delivery, {"by": "Sari"})
     other = await served.acknowledge(delivery, {"by": "Joko"}, signer="bpbd-2")
@@ -123,20 +123,20 @@ async def test_a_repeated_callback_answers_the_same(served: Served) -> None:
 
 async def test_an_empty_callback_is_enough(served: Served) -> None:
     """A bare signature acknowledges in the endpoint's own name."""
-    answer = await served.acknowledge((await served.parcel()).id, b"")
+    answer = await served.acknowledge((await served.delivery()).id, b"")
     assert (answer.status_code, answer.json()["by"]) == (200, "bpbd-1")
 
 
 async def test_a_subscribing_department_acknowledges_too(served: Served) -> None:
     """It was never pushed, but it may call back for the delivery it finds in its list."""
-    delivery = (await served.parcel("bpbd-reads")).id
+    delivery = (await served.delivery("bpbd-reads")).id
     assert (await served.acknowledge(delivery, signer="bpbd-reads")).status_code == 200
 
 
 async def test_only_the_delivery_that_was_answered_ends(served: Served) -> None:
     """Each delivery of a report has a state of its own."""
-    await served.acknowledge((await served.parcel("bpbd-1")).id)
-    assert (await served.parcel("bpbd-2")).state is not DeliveryState.ACKNOWLEDGED
+    await served.acknowledge((await served.delivery("bpbd-1")).id)
+    assert (await served.delivery("bpbd-2")).state is not DeliveryState.ACKNOWLEDGED
 
 
 @pytest.mark.parametrize("delivery", ["6c2b1665-f7fa-451c-ba51-b005cffd2721", "no-id-at-all", "%00"])
@@ -149,20 +149,20 @@ async def test_an_unknown_delivery_is_not_found(served: Served, delivery: str) -
 
 async def test_another_department_is_refused(served: Served) -> None:
     """A good signature of a department that the delivery was not made for is 403, and changes nothing."""
-    answer = await served.acknowledge((await served.parcel()).id, signer="pln-1")
+    answer = await served.acknowledge((await served.delivery()).id, signer="pln-1")
     assert (answer.status_code, answer.json()["code"]) == (403, "other_department")
-    assert (await served.parcel()).state is not DeliveryState.ACKNOWLEDGED
+    assert (await served.delivery()).state is not DeliveryState.ACKNOWLEDGED
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
 async def test_no_other_method_acknowledges(served: Served, method: str) -> None:
     """Mail scanners and browsers open links: a GET never acknowledges."""
-    delivery = (await served.parcel()).id
+    delivery = (await served.delivery()).id
     headers = sign([secret("bpbd-1")], str(delivery), b"", at=datetime.now(UTC))
     answer = await served.client.request(method, f"/v1/deliveries/{delivery}/ack", headers=headers)
     assert answer.status_code == 405
     assert answer.headers["allow"] == "POST"
-    assert (await served.parcel()).state is not DeliveryState.ACKNOWLEDGED
+    assert (await served.delivery()).state is not DeliveryState.ACKNOWLEDGED
 
 
 @pytest.mark.parametrize(
@@ -181,21 +181,21 @@ async def test_no_other_method_acknowledges(served: Served, method: str) -> None
 )
 async def test_a_bad_signature_is_refused(served: Served, spoil: dict[str, str]) -> None:
     """Malformed, missing, too old or made for another id: all are 401 with the same body."""
-    answer = await served.acknowledge((await served.parcel()).id, headers=spoil)
+    answer = await served.acknowledge((await served.delivery()).id, headers=spoil)
     assert (answer.status_code, answer.json()["code"]) == (401, "signature_refused")
-    assert (await served.parcel()).state is not DeliveryState.ACKNOWLEDGED
+    assert (await served.delivery()).state is not DeliveryState.ACKNOWLEDGED
 
 
 async def test_an_unsigned_callback_is_refused_before_anything_else(served: Served) -> None:
     """Without a signature nobody learns which deliveries exist."""
-    for delivery in (str((await served.parcel()).id), str(uuid4())):
+    for delivery in (str((await served.delivery()).id), str(uuid4())):
         answer = await served.client.post(f"/v1/deliveries/{delivery}/ack", json={"by": "Sari"})
         assert answer.status_code == 401
 
 
 async def test_an_altered_body_is_refused(served: Served) -> None:
     """The signature covers the body's bytes."""
-    delivery = (await served.parcel()).id
+    delivery = (await served.delivery()).id
     headers = sign([secret("bpbd-1")], str(delivery), b'{"by": "Sari"}', at=datetime.now(UTC))
     path = f"/v1/deliveries/{delivery}/ack"
     answer = await served.client.post(path, content=b'{"by": "Mallory"}', headers=headers)
@@ -205,12 +205,12 @@ async def test_an_altered_body_is_refused(served: Served) -> None:
 
 async def test_a_recorded_callback_is_good_for_one_delivery(served: Served) -> None:
     """The path is not signed, so the message id is tied to the first delivery it was used for."""
-    await served.inside.reception.take_in([assigned(report(1))])
-    first, second = (await served.parcel()).id, (await served.parcel(number=1)).id
+    await served.inside.inbox.take_in([assigned(report(1))])
+    first, second = (await served.delivery()).id, (await served.delivery(number=1)).id
     assert (await served.acknowledge(first, message_id="msg_mine")).status_code == 200
     assert (await served.acknowledge(first, message_id="msg_mine")).status_code == 200
     assert (await served.acknowledge(second, message_id="msg_mine")).status_code == 401
-    assert (await served.parcel(number=1)).state is not DeliveryState.ACKNOWLEDGED
+    assert (await served.delivery(number=1)).state is not DeliveryState.ACKNOWLEDGED
 
 
 @pytest.mark.parametrize(
@@ -230,22 +230,22 @@ async def test_a_recorded_callback_is_good_for_one_delivery(served: Served) -> N
 )
 async def test_a_body_that_does_not_do_is_a_problem(served: Served, said: Any, status: int) -> None:
     """Wrong bodies are named with code and path, never with their values, and change nothing."""
-    answer = await served.acknowledge((await served.parcel()).id, said)
+    answer = await served.acknowledge((await served.delivery()).id, said)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
-    assert (await served.parcel()).state is not DeliveryState.ACKNOWLEDGED
+    assert (await served.delivery()).state is not DeliveryState.ACKNOWLEDGED
 
 
 async def test_our_own_push_cannot_be_sent_back_as_an_answer(served: Served) -> None:
     """A push is signed with the same secret and id; whoever reflects it has acknowledged nothing."""
     pushed = {"type": "report.assigned", "timestamp": "2026-11-20T03:00:00Z", "data": {}, "ack_url": "http://x"}
-    answer = await served.acknowledge((await served.parcel()).id, pushed)
+    answer = await served.acknowledge((await served.delivery()).id, pushed)
     assert answer.status_code == 422
 
 
 async def test_control_characters_are_taken_out(served: Served) -> None:
     """PostgreSQL refuses NUL in text; it must not come that far."""
-    answer = await served.acknowledge((await served.parcel()).id, {"by": "Sa\x00ri\x1b", "note": "\x00"})
+    answer = await served.acknowledge((await served.delivery()).id, {"by": "Sa\x00ri\x1b", "note": "\x00"})
     assert (answer.status_code, answer.json()["by"]) == (200, "Sari")
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.notifier.channels import WebhookChannel, webhook_session
 from services.notifier.schedule import EMERGENCY, PushResult
+from services.notifier.webhook import WebhookChannel, webhook_session
 from tests.support.receivers import (
     MANY_BYTES,
     Behaviour,

@@ -5,23 +5,23 @@ import asyncio
 import pytest
 from sqlalchemy import select, update
 
-from services.notifier.delivery import LEASE_SECONDS
-from services.notifier.schedule import PushResult, Step
+from services.notifier.push_loop import LEASE_SECONDS
+from services.notifier.schedule import PushDecision, PushResult
 from services.notifier.tables import attempts, inbox
-from services.notifier.work import Claimed
+from services.notifier.transaction import Claimed
 from shared.domain.delivery import DeliveryState
 from shared.domain.lanes import Lane
 from tests.support.apps.notifying import Notifier, TestClock, assigned, endpoint, notifier, report, status_changed
 from tests.support.receivers import answer, hang, receiver
 from tests.support.waiting import eventually
 
-DELIVERED = Step(DeliveryState.DELIVERED, None)
+DELIVERED = PushDecision(DeliveryState.DELIVERED, None)
 
 
 async def claim(service: Notifier, token: str) -> list[Claimed]:
     """Lease whatever is due, as a worker that then goes away."""
     now = service.clock()
-    ids = await service.store.due(service.sender._quotas(), now)
+    ids = await service.store.due(service.push_loop._quotas(), now)
     async with service.store.transaction() as work:
         return await work.claim(ids, now=now, until=now + LEASE_SECONDS[service.lane], token=token) if ids else []
 
@@ -29,9 +29,9 @@ async def claim(service: Notifier, token: str) -> list[Claimed]:
 async def test_what_is_leased_is_not_due(database_url: str) -> None:
     """Two workers that look at the same moment never hold the same delivery."""
     async with notifier(database_url, [endpoint()]) as service:
-        await service.reception.take_in([assigned(report())])
+        await service.inbox.take_in([assigned(report())])
         now = service.clock()
-        ids = await service.store.due(service.sender._quotas(), now)
+        ids = await service.store.due(service.push_loop._quotas(), now)
 
         async def take(token: str) -> list[Claimed]:
             async with service.store.transaction() as work:
@@ -47,37 +47,37 @@ async def test_a_dead_workers_delivery_is_pushed_again(database_url: str) -> Non
     async with receiver() as department:
         known = [endpoint(url=department.url)]
         async with notifier(database_url, known, clock=clock) as first:
-            await first.reception.take_in([assigned(report())])
+            await first.inbox.take_in([assigned(report())])
             [claimed] = await claim(first, "dead")
         async with notifier(database_url, known, clock=clock) as second:
             clock.move(14.9)
             assert await second.push_due() == 0
             clock.move(0.2)
             assert await second.push_due() == 1
-            [parcel] = await second.store.of_report(report().report_id)
-            assert (parcel.state, parcel.attempt) == (DeliveryState.DELIVERED, 2)
+            [delivery] = await second.store.of_report(report().report_id)
+            assert (delivery.state, delivery.attempt) == (DeliveryState.DELIVERED, 2)
             async with second.engine.connect() as connection:
                 outcomes = list(await connection.scalars(select(attempts.c.outcome).order_by(attempts.c.attempt)))
             assert outcomes == ["interrupted", "accepted"]
-    assert department.pushes[0].id == str(claimed.parcel.id)
+    assert department.pushes[0].id == str(claimed.delivery.id)
 
 
 async def test_a_stale_result_changes_nothing(database_url: str) -> None:
     """A worker that wakes up after its lease cannot overwrite what the next one did, and tells no fact (N14, F20)."""
     async with notifier(database_url, [endpoint()]) as service:
-        await service.reception.take_in([assigned(report())])
+        await service.inbox.take_in([assigned(report())])
         [stale] = await claim(service, "stale")
         service.clock.move(15.1)
         [current] = await claim(service, "current")
         async with service.store.transaction() as work:
             assert not await work.settle(stale, PushResult(status_code=200), DELIVERED, now=service.clock())
-        [parcel] = await service.store.of_report(report().report_id)
-        assert parcel.state is DeliveryState.SENDING
+        [delivery] = await service.store.of_report(report().report_id)
+        assert delivery.state is DeliveryState.SENDING
         async with service.store.transaction() as work:
             assert await work.settle(current, PushResult(status_code=200), DELIVERED, now=service.clock())
-        await service.sender._settle(stale, PushResult(status_code=500))
-        [parcel] = await service.store.of_report(report().report_id)
-        assert parcel.state is DeliveryState.DELIVERED
+        await service.push_loop._settle(stale, PushResult(status_code=500))
+        [delivery] = await service.store.of_report(report().report_id)
+        assert delivery.state is DeliveryState.DELIVERED
         assert await service.facts() == []
         assert service.metric("laksa_push_attempts_total", lane="emergency", outcome="stale") == 1
 
@@ -85,29 +85,29 @@ async def test_a_stale_result_changes_nothing(database_url: str) -> None:
 async def test_an_answer_during_a_push_stands(database_url: str) -> None:
     """The department answers before we have read its 2xx: acknowledged it is, and stays (F37)."""
     async with receiver(hang) as department, notifier(database_url, [endpoint(url=department.url)]) as service:
-        await service.reception.take_in([assigned(report())])
-        await service.sender.start_due()
+        await service.inbox.take_in([assigned(report())])
+        await service.push_loop.start_due()
         await department.wait_for_pushes(1)
-        await service.reception.note_answers([status_changed(report())])
+        await service.inbox.note_answers([status_changed(report())])
         await service.pushes_ended()
-        [parcel] = await service.store.of_report(report().report_id)
-        assert (parcel.state, parcel.due_at) == (DeliveryState.ACKNOWLEDGED, None)
+        [delivery] = await service.store.of_report(report().report_id)
+        assert (delivery.state, delivery.due_at) == (DeliveryState.ACKNOWLEDGED, None)
         assert [kind for kind, _ in await service.facts()] == ["acknowledged"]
 
 
 @pytest.mark.parametrize("column", ["data", "policy"])
 async def test_a_report_that_breaks_our_own_code_backs_off(database_url: str, column: str) -> None:
-    """What makes the sender itself raise is a failed try on the schedule, never a hot loop (N15)."""
+    """What makes the push_loop itself raise is a failed try on the schedule, never a hot loop (N15)."""
     async with receiver() as department, notifier(database_url, [endpoint(url=department.url)]) as service:
-        await service.reception.take_in([assigned(report())])
+        await service.inbox.take_in([assigned(report())])
         async with service.engine.begin() as connection:
             await connection.execute(update(inbox).values({column: b"\xff{" if column == "data" else "{"}))
         for attempt, delay in enumerate((0.0, 1.1, 2.2), start=1):
             service.clock.move(delay)
             assert await service.push_due() == 1
-            [parcel] = await service.store.of_report(report().report_id)
-            assert (parcel.state, parcel.attempt) == (DeliveryState.RETRYING, attempt)
-            assert (parcel.due_at or 0) > service.clock()
+            [delivery] = await service.store.of_report(report().report_id)
+            assert (delivery.state, delivery.attempt) == (DeliveryState.RETRYING, attempt)
+            assert (delivery.due_at or 0) > service.clock()
         assert {fact.error_code for _, fact in await service.facts()} == {"internal"}
         assert department.pushes == []
 
@@ -116,9 +116,9 @@ async def test_an_endpoint_without_secret_is_a_failed_try_that_pages(database_ur
     """A delivery to an endpoint that left the file goes on failing loudly, with its frozen address."""
     async with receiver() as department:
         async with notifier(database_url, [endpoint(url=department.url)]) as before:
-            await before.reception.take_in([assigned(report())])
+            await before.inbox.take_in([assigned(report())])
         async with notifier(database_url, [endpoint("bpbd-other")]) as after:
-            after.sender._known |= await after.store.endpoints_in_use()
+            after.push_loop._known |= await after.store.endpoints_in_use()
             assert await after.push_due() == 1
             assert [fact.error_code for _, fact in await after.facts()] == ["endpoint_removed"]
             assert after.metric("laksa_push_needs_person_total", lane="emergency") == 1
@@ -130,7 +130,7 @@ async def test_a_changed_address_does_not_move_old_deliveries(database_url: str)
     async with receiver() as old, receiver() as new:
         before = endpoint(url=old.url)
         async with notifier(database_url, [before]) as service:
-            await service.reception.take_in([assigned(report())])
+            await service.inbox.take_in([assigned(report())])
         rotated = endpoint(url=new.url, secret=endpoint("rotated").secret, previous_secrets=(before.secret or "",))
         async with notifier(database_url, [rotated]) as service:
             await service.push_due()
@@ -144,28 +144,30 @@ async def test_a_hanging_receiver_leaves_room_for_new_emergencies(database_url: 
     async with receiver(hang) as stuck, receiver() as healthy:
         known = [endpoint("bpbd-1", url=stuck.url), endpoint("pln-1", "PLN", url=healthy.url)]
         async with notifier(database_url, known) as service:
-            await service.reception.take_in([assigned(report(number)) for number in range(20)])
+            await service.inbox.take_in([assigned(report(number)) for number in range(20)])
             for one in await claim(service, "dead"):
-                assert one.parcel.attempt == 1
+                assert one.delivery.attempt == 1
             service.clock.move(15.1)
-            await service.sender.start_due()
-            assert await service.sender.start_due() == 0
-            await service.reception.take_in([assigned(report(99), "PLN")])
-            assert await service.sender.start_due() == 1
+            await service.push_loop.start_due()
+            assert await service.push_loop.start_due() == 0
+            await service.inbox.take_in([assigned(report(99), "PLN")])
+            assert await service.push_loop.start_due() == 1
             await healthy.wait_for_pushes(1)
-            in_hand = [one.parcel.attempt for one in service.sender._in_hand.values() if one.parcel.opd == "BPBD"]
+            in_hand = [
+                one.delivery.attempt for one in service.push_loop._in_hand.values() if one.delivery.opd == "BPBD"
+            ]
             assert len(in_hand) == 8
-            await service.sender.finish(0.0)
+            await service.push_loop.finish(0.0)
 
 
 async def test_untried_deliveries_go_first(database_url: str) -> None:
     """A flood of repeats does not keep a new emergency waiting."""
     async with notifier(database_url, [endpoint()]) as service:
-        await service.reception.take_in([assigned(report(number)) for number in range(6)])
+        await service.inbox.take_in([assigned(report(number)) for number in range(6)])
         await claim(service, "dead")
         service.clock.move(20.0)
-        await service.reception.take_in([assigned(report(number)) for number in range(10, 16)])
-        fresh_first = [one.parcel.attempt for one in await claim(service, "next")]
+        await service.inbox.take_in([assigned(report(number)) for number in range(10, 16)])
+        fresh_first = [one.delivery.attempt for one in await claim(service, "next")]
         assert sorted(fresh_first) == [1] * 6 + [2] * 2
 
 
@@ -173,12 +175,12 @@ async def test_the_loop_pushes_as_soon_as_something_is_taken_in(database_url: st
     """The running loop is woken by new work and stops when told, with nothing in hand."""
     async with receiver() as department, notifier(database_url, [endpoint(url=department.url)]) as service:
         stopping = asyncio.Event()
-        loop = asyncio.create_task(service.sender.run(stopping))
-        await service.reception.take_in([assigned(report())])
+        loop = asyncio.create_task(service.push_loop.run(stopping))
+        await service.inbox.take_in([assigned(report())])
         await department.wait_for_pushes(1, seconds=2.0)
         stopping.set()
         await asyncio.wait_for(loop, 5.0)
-        assert service.sender._in_hand == {}
+        assert service.push_loop._in_hand == {}
         assert service.metric("laksa_end_to_end_seconds_count", lane="emergency", stage="first_push") == 1
 
 
@@ -189,18 +191,18 @@ async def test_a_routine_delivery_is_exhausted_with_an_alarm(database_url: str) 
         receiver(answer(500)) as department,
         notifier(database_url, [endpoint(url=department.url)], lane=Lane.ROUTINE) as service,
     ):
-        await service.reception.take_in([assigned(body)])
+        await service.inbox.take_in([assigned(body)])
         for _ in range(10):
             service.clock.move(30 * 3600.0)
             assert await service.push_due() == 1
         service.clock.move(30 * 3600.0)
         assert await service.push_due() == 0
-        [parcel] = await service.store.in_state(Lane.ROUTINE, DeliveryState.EXHAUSTED)
+        [delivery] = await service.store.in_state(Lane.ROUTINE, DeliveryState.EXHAUSTED)
         await service.watch.look()
         assert service.metric("laksa_delivery_rows", lane="routine", trouble="exhausted") == 1
         assert [kind for kind, _ in await service.facts()] == ["failed"] * 10 + ["exhausted"]
-        await service.reception.note_answers([status_changed(body)])
-        found = await service.store.find(parcel.id)
+        await service.inbox.note_answers([status_changed(body)])
+        found = await service.store.find(delivery.id)
         assert found is not None
         assert found.state is DeliveryState.ACKNOWLEDGED
 
@@ -208,7 +210,7 @@ async def test_a_routine_delivery_is_exhausted_with_an_alarm(database_url: str) 
 async def test_a_forgotten_delivery_is_noticed(database_url: str) -> None:
     """A row that is due for more than 15 s shows in the metrics, whoever forgot it (N10's figure)."""
     async with notifier(database_url, [endpoint()]) as service:
-        await service.reception.take_in([assigned(report())])
+        await service.inbox.take_in([assigned(report())])
         await service.watch.look()
         assert service.metric("laksa_delivery_rows", lane="emergency", trouble="overdue") == 0
         service.clock.move(16.0)
@@ -219,7 +221,7 @@ async def test_a_forgotten_delivery_is_noticed(database_url: str) -> None:
 async def test_lifecycle_ids_tell_the_tries_apart(database_url: str) -> None:
     """The third failure is not the first one, and the same failure told twice is one."""
     async with notifier(database_url, [endpoint(url="http://127.0.0.1:1/")]) as service:
-        await service.reception.take_in([assigned(report())])
+        await service.inbox.take_in([assigned(report())])
         for _ in range(3):
             service.clock.move(70.0)
             await service.push_due()
@@ -227,4 +229,4 @@ async def test_lifecycle_ids_tell_the_tries_apart(database_url: str) -> None:
         ids = {dict(row.record.headers)["ce_id"] for row in rows}
         assert len(ids) == len(rows) == 3
         assert [fact.attempt for _, fact in await service.facts()] == [1, 2, 3]
-        await eventually(lambda: not service.sender._in_hand)
+        await eventually(lambda: not service.push_loop._in_hand)

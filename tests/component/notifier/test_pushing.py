@@ -11,7 +11,7 @@ from tests.support.receivers import answer, receiver
 async def test_an_emergency_is_pushed_whole_and_signed(database_url: str) -> None:
     """The first push carries the full report, a signature that the department can check, and the address to answer."""
     async with receiver() as department, notifier(database_url, [endpoint(url=department.url)]) as service:
-        await service.reception.take_in([assigned(report())])
+        await service.inbox.take_in([assigned(report())])
         assert await service.push_due() == 1
     [push] = department.pushes
     push.verify(secret("bpbd-1"))
@@ -25,7 +25,7 @@ async def test_an_emergency_is_pushed_whole_and_signed(database_url: str) -> Non
 async def test_an_emergency_is_pushed_again_until_it_is_acknowledged(database_url: str) -> None:
     """A 2xx does not end an emergency: the same delivery comes again on the schedule, with the same webhook-id (N5)."""
     async with receiver() as department, notifier(database_url, [endpoint(url=department.url)]) as service:
-        await service.reception.take_in([assigned(report())])
+        await service.inbox.take_in([assigned(report())])
         for delay in (0.0, 1.1, 2.2, 4.4, 8.8, 16.5, 33.0, 66.0, 66.0):
             service.clock.move(delay)
             assert await service.push_due() == 1
@@ -33,9 +33,9 @@ async def test_an_emergency_is_pushed_again_until_it_is_acknowledged(database_ur
         assert len({push.id for push in department.pushes}) == 1
         assert len({push.body for push in department.pushes}) == 1
         assert len(department.pushes) == 9
-        [parcel] = await service.store.of_report(report().report_id)
-        assert parcel.state is DeliveryState.DELIVERED
-        assert parcel.attempt == 9
+        [delivery] = await service.store.of_report(report().report_id)
+        assert delivery.state is DeliveryState.DELIVERED
+        assert delivery.attempt == 9
 
 
 async def test_a_routine_push_is_thin_and_made_once(database_url: str) -> None:
@@ -46,7 +46,7 @@ async def test_a_routine_push_is_thin_and_made_once(database_url: str) -> None:
         receiver() as department,
         notifier(database_url, [lamp.model_copy(update={"url": department.url})], lane=Lane.ROUTINE) as service,
     ):
-        await service.reception.take_in([assigned(body, "DISHUB")])
+        await service.inbox.take_in([assigned(body, "DISHUB")])
         service.clock.move(2.0)
         assert await service.push_due() == 1
         service.clock.move(1_000_000.0)
@@ -63,10 +63,10 @@ async def test_an_emergency_survives_every_refusal(database_url: str, status: in
     """Whatever a receiver answers but 2xx is a failed try that is made again, and a redirect is not followed."""
     async with receiver() as elsewhere, receiver(answer(), answer(status, {"Location": elsewhere.url})) as department:
         async with notifier(database_url, [endpoint(url=department.url)]) as service:
-            await service.reception.take_in([assigned(report())])
+            await service.inbox.take_in([assigned(report())])
             await service.push_due()
-            [parcel] = await service.store.of_report(report().report_id)
-            assert parcel.state is DeliveryState.RETRYING
+            [delivery] = await service.store.of_report(report().report_id)
+            assert delivery.state is DeliveryState.RETRYING
             service.clock.move(1.1)
             await service.push_due()
             kinds = [kind for kind, _ in await service.facts()]

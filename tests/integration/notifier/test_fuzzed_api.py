@@ -91,7 +91,7 @@ async def busy_notifier(directory: Path) -> AsyncIterator[tuple[ServiceProcess, 
     path.write_text(yaml.safe_dump({"endpoints": [one.model_dump(mode="json") for one in KNOWN]}), encoding="utf-8")
     async with notifier(url, KNOWN) as before:
         for number in range(REPORTS):
-            await before.reception.take_in([assigned(report(number)), assigned(report(number), "DINKES")])
+            await before.inbox.take_in([assigned(report(number)), assigned(report(number), "DINKES")])
         made = [one for number in range(REPORTS) for one in await before.store.of_report(report(number).report_id)]
     settings = {
         "LAKSA_DATABASE_URL": url,

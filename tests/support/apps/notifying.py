@@ -15,15 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifier.acknowledgement import Acknowledging
 from services.notifier.assignment import Assignment, assignment_parser
-from services.notifier.channels import WebhookChannel, webhook_session
-from services.notifier.delivery import Sender
+from services.notifier.backlog import BacklogWatch
 from services.notifier.endpoints import Endpoint, Endpoints
+from services.notifier.inbox import Inbox
 from services.notifier.metrics import NotifierMetrics
-from services.notifier.reception import Reception
+from services.notifier.push_loop import PushLoop
 from services.notifier.store import Store
 from services.notifier.tables import REVISION, metadata
 from services.notifier.tables import outbox as outbox_rows
-from services.notifier.watch import Watch
+from services.notifier.webhook import WebhookChannel, webhook_session
 from shared.db.engine import make_engine
 from shared.db.outbox import Outbox
 from shared.domain.lanes import Lane
@@ -154,24 +154,24 @@ class Notifier:
     metrics: NotifierMetrics
     registry: CollectorRegistry
     endpoints: Endpoints
-    sender: Sender
-    reception: Reception
+    push_loop: PushLoop
+    inbox: Inbox
     acknowledging: Acknowledging
-    watch: Watch
+    watch: BacklogWatch
     clock: TestClock
 
     async def push_due(self) -> int:
         """Start every push that is due and wait for its end; returns how many there were."""
         started = 0
-        while count := await self.sender.start_due():
+        while count := await self.push_loop.start_due():
             started += count
             await self.pushes_ended()
         return started
 
     async def pushes_ended(self) -> None:
         """Wait for the pushes in hand."""
-        if self.sender._in_hand:
-            await asyncio.wait(list(self.sender._in_hand), timeout=30)
+        if self.push_loop._in_hand:
+            await asyncio.wait(list(self.push_loop._in_hand), timeout=30)
 
     async def facts(self) -> list[tuple[str, DeliveryChanged]]:
         """The lifecycle facts so far: kind and body."""
@@ -201,7 +201,7 @@ async def notifier(
     registry = CollectorRegistry()
     metrics, known, now = NotifierMetrics(registry), Endpoints(endpoints), clock or TestClock()
     async with webhook_session() as session:
-        sender = Sender(
+        push_loop = PushLoop(
             lane=lane,
             store=store,
             endpoints=known,
@@ -219,14 +219,12 @@ async def notifier(
                 metrics=metrics,
                 registry=registry,
                 endpoints=known,
-                sender=sender,
-                reception=Reception(
-                    lane=lane, store=store, endpoints=known, metrics=metrics, now=now, wake=sender.wake
-                ),
+                push_loop=push_loop,
+                inbox=Inbox(lane=lane, store=store, endpoints=known, metrics=metrics, now=now, wake=push_loop.wake),
                 acknowledging=Acknowledging(store, known, metrics, now),
-                watch=Watch(lane, store, metrics, now),
+                watch=BacklogWatch(lane, store, metrics, now),
                 clock=now,
             )
         finally:
-            await sender.finish(0.0)
+            await push_loop.finish(0.0)
             await engine.dispose()

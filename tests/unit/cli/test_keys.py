@@ -9,7 +9,7 @@ import yaml
 
 from services.cli.keys import SCOPES, SUBSCRIBING, Secrets, demo_endpoints, load_secrets, write_configuration
 from services.cli.layout import Layout
-from services.intake.channels import Channels, load_channels
+from services.intake.api_keys import Channels, load_channels
 from services.notifier.endpoints import Endpoints, load_endpoints
 from shared.domain.lanes import Channel, Mode
 from shared.domain.taxonomy import default_taxonomy

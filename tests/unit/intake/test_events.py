@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from services.intake.case_steps import next_step
+from services.intake.case_transitions import next_transition
 from services.intake.events import Receipt, report_records, status_records, unreadable_record
 from services.intake.submissions import Submission
 from services.intake.validation import read_call
@@ -85,7 +85,7 @@ def test_an_answer_reaches_the_counts_without_note_and_name() -> None:
     answer = DepartmentAnswer(
         report_id=UUID(int=7), status="acknowledged", by="Rina", at=NOW, seq=1, note="gang canary"
     )
-    step = next_step({}, "DISHUB", answer, now=NOW)
+    step = next_transition({}, "DISHUB", answer, now=NOW)
     update, fact = status_records(answer, "DISHUB", step, lane=Lane.ROUTINE, mode=Mode.LIVE, traceparent=TRACE)
     told = ReportStatusChanged.model_validate_json(update.value)
     counted = ReportStatusChanged.model_validate_json(fact.value)

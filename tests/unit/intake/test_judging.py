@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.intake.spool import Acceptance, Accepted, Entry, Mismatched, Repeated, Standing, Undecided, judge
+from services.intake.spool import Acceptance, Accepted, Entry, Mismatched, Repeated, RepeatStatus, Undecided, judge
 from shared.domain.lanes import Mode
 
 NAME, BODY, OTHER = b"name", b"body", b"other body"
@@ -15,7 +15,7 @@ def entry(*, lenient: bool, name: bytes | None = NAME) -> Entry:
     )
 
 
-def accepted(standing: Standing) -> bytes:
+def accepted(standing: RepeatStatus) -> bytes:
     """The answer of a request that was accepted with this standing."""
     return standing.value.encode()
 
@@ -41,17 +41,17 @@ def test_another_body_is_a_mismatch_or_another_emergency(
 ) -> None:
     """I3, class 11: refused by the strict policy, a new report by the lenient one."""
     assert judge(entry(lenient=False), own, elsewhere) == Mismatched()
-    assert answer_of(judge(entry(lenient=True), own, elsewhere)) == accepted(Standing.REUSED)
+    assert answer_of(judge(entry(lenient=True), own, elsewhere)) == accepted(RepeatStatus.REUSED)
 
 
 def test_a_name_that_was_never_seen_is_new() -> None:
     """And so is a request without a name, whatever is remembered."""
-    assert answer_of(judge(entry(lenient=False), {}, {})) == accepted(Standing.NEW)
-    assert answer_of(judge(entry(lenient=False, name=None), {NAME: {BODY: b"a"}}, None)) == accepted(Standing.NEW)
+    assert answer_of(judge(entry(lenient=False), {}, {})) == accepted(RepeatStatus.NEW)
+    assert answer_of(judge(entry(lenient=False, name=None), {NAME: {BODY: b"a"}}, None)) == accepted(RepeatStatus.NEW)
 
 
 def test_while_the_other_lane_is_silent_only_emergencies_pass() -> None:
     """A call is accepted under an id of its own; a report is asked to come again; repeats are known all the same."""
     assert judge(entry(lenient=False), {}, None) == Undecided()
-    assert answer_of(judge(entry(lenient=True), {}, None)) == accepted(Standing.UNCERTAIN)
+    assert answer_of(judge(entry(lenient=True), {}, None)) == accepted(RepeatStatus.UNCERTAIN)
     assert judge(entry(lenient=False), {NAME: {BODY: b"a"}}, None) == Repeated(b"a")

@@ -13,8 +13,8 @@ from services.notifier.schedule import (
     ROUTINE,
     PushPolicy,
     PushResult,
+    decide_push,
     first_delay,
-    next_step,
     policy_of,
     retry_after_seconds,
 )
@@ -36,7 +36,7 @@ spreads = st.floats(0, 1, exclude_max=True)
 
 def delays(policy: PushPolicy, count: int, result: PushResult = DOWN) -> list[float | None]:
     """The waits before the first tries, without jitter, where all tries end alike."""
-    later = [next_step(policy, attempt, result, now=NOW, spread=0.0).due_in for attempt in range(1, count)]
+    later = [decide_push(policy, attempt, result, now=NOW, spread=0.0).due_in for attempt in range(1, count)]
     return [first_delay(policy, 0.0), *later]
 
 
@@ -52,27 +52,27 @@ def test_a_routine_push_has_ten_tries_over_75_hours_35_minutes() -> None:
     waits = delays(ROUTINE, 10)
     assert len(waits) == 10
     assert sum(wait or 0 for wait in waits) == timedelta(hours=75, minutes=35, seconds=5).total_seconds()
-    assert next_step(ROUTINE, 10, DOWN, now=NOW, spread=0.0).state is DeliveryState.EXHAUSTED
+    assert decide_push(ROUTINE, 10, DOWN, now=NOW, spread=0.0).state is DeliveryState.EXHAUSTED
 
 
 def test_a_routine_push_ends_with_a_2xx() -> None:
     """Delivered is enough; the department may acknowledge whenever it likes."""
-    step = next_step(ROUTINE, 3, OK, now=NOW, spread=0.5)
+    step = decide_push(ROUTINE, 3, OK, now=NOW, spread=0.5)
     assert (step.state, step.due_in) == (DeliveryState.DELIVERED, None)
 
 
 def test_410_ends_a_routine_delivery_but_no_emergency() -> None:
     """An endpoint that is gone stops a routine push at once; an emergency keeps knocking until a person ends it."""
     gone = PushResult(status_code=410)
-    assert next_step(ROUTINE, 1, gone, now=NOW, spread=0.0).state is DeliveryState.EXHAUSTED
-    assert next_step(EMERGENCY, 1, gone, now=NOW, spread=0.0).state is DeliveryState.RETRYING
+    assert decide_push(ROUTINE, 1, gone, now=NOW, spread=0.0).state is DeliveryState.EXHAUSTED
+    assert decide_push(EMERGENCY, 1, gone, now=NOW, spread=0.0).state is DeliveryState.RETRYING
     assert gone.needs_a_person
 
 
 @given(st.sampled_from(Lane), st.integers(1, 10_000), results, spreads)
 def test_no_step_ends_in_silence(lane: Lane, attempt: int, result: PushResult, spread: float) -> None:
     """An emergency is always due again; a routine push is due again, delivered, or exhausted, which alarms (N3)."""
-    step = next_step(policy_of(lane), attempt, result, now=NOW, spread=spread)
+    step = decide_push(policy_of(lane), attempt, result, now=NOW, spread=spread)
     if lane is Lane.EMERGENCY:
         assert step.due_in is not None
         assert step.state is not DeliveryState.EXHAUSTED
@@ -83,7 +83,7 @@ def test_no_step_ends_in_silence(lane: Lane, attempt: int, result: PushResult, s
 @given(st.sampled_from(Lane), st.integers(1, 50), results, spreads)
 def test_every_step_is_one_of_the_state_table(lane: Lane, attempt: int, result: PushResult, spread: float) -> None:
     """From sending, the table allows each step; giving up goes by way of retrying."""
-    state = next_step(policy_of(lane), attempt, result, now=NOW, spread=spread).state
+    state = decide_push(policy_of(lane), attempt, result, now=NOW, spread=spread).state
     way = [DeliveryState.SENDING, DeliveryState.RETRYING, state]
     if state is not DeliveryState.EXHAUSTED:
         way = [DeliveryState.SENDING, state]
@@ -94,8 +94,8 @@ def test_every_step_is_one_of_the_state_table(lane: Lane, attempt: int, result: 
 @given(st.sampled_from([EMERGENCY, ROUTINE]), st.integers(1, 9), spreads)
 def test_jitter_is_only_added_and_small(policy: PushPolicy, attempt: int, spread: float) -> None:
     """No try comes earlier than the schedule says, nor later by more than a tenth (routine: or 2 s)."""
-    exact = next_step(policy, attempt, DOWN, now=NOW, spread=0.0).due_in or 0.0
-    jittered = next_step(policy, attempt, DOWN, now=NOW, spread=spread).due_in or 0.0
+    exact = decide_push(policy, attempt, DOWN, now=NOW, spread=0.0).due_in or 0.0
+    jittered = decide_push(policy, attempt, DOWN, now=NOW, spread=spread).due_in or 0.0
     assert exact <= jittered <= exact + max(exact * 0.1, policy.jitter_floor) + 1e-6
 
 
@@ -139,5 +139,5 @@ def test_no_retry_after_breaks_the_schedule(header: str, policy: PushPolicy) -> 
 def test_retry_after_never_shortens_the_wait() -> None:
     """It says "not before": a schedule that waits longer stays as it is."""
     busy = PushResult(status_code=429, retry_after="5")
-    assert next_step(EMERGENCY, 2, busy, now=NOW, spread=0.0).due_in == 5.0
-    assert next_step(EMERGENCY, 9, busy, now=NOW, spread=0.0).due_in == 60.0
+    assert decide_push(EMERGENCY, 2, busy, now=NOW, spread=0.0).due_in == 5.0
+    assert decide_push(EMERGENCY, 9, busy, now=NOW, spread=0.0).due_in == 60.0

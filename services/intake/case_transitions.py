@@ -19,7 +19,7 @@ from shared.events.models import DepartmentAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CaseTransition:
     """One accepted step of a course. ``at`` is the department's clock, ``recorded_at`` ours; both aware.
 
     ``digest`` stands for the whole answer, the note included.
@@ -39,7 +39,9 @@ def digest_of(answer: DepartmentAnswer) -> bytes:
     return hashlib.sha256(json.dumps(parts).encode()).digest()
 
 
-def next_step(course: Mapping[int, Step], opd: str, answer: DepartmentAnswer, *, now: datetime) -> Step:
+def next_transition(
+    course: Mapping[int, CaseTransition], opd: str, answer: DepartmentAnswer, *, now: datetime
+) -> CaseTransition:
     """The step that an answer is, given the course so far by seq; a repeat is the very step that it was at first.
 
     A course begins at ``routed``: a department that has the report has been routed to.
@@ -63,7 +65,7 @@ def next_step(course: Mapping[int, Step], opd: str, answer: DepartmentAnswer, *,
     checked = check_transition(current, target, at=answer.at, since=since)
     if isinstance(checked, Refusal):
         raise WorkflowRefused(checked.sentence)
-    return Step(answer.seq, current, target, answer.at.astimezone(UTC), now, digest)
+    return CaseTransition(answer.seq, current, target, answer.at.astimezone(UTC), now, digest)
 
 
 def _status_of(answer: DepartmentAnswer, opd: str) -> CaseStatus:

@@ -1,6 +1,6 @@
 """One delivery as it stands in the database, and the facts that are told of it.
 
-A parcel is one report on its way to one endpoint.
+A delivery is one report on its way to one endpoint.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Delivery:
     """One delivery. Times are seconds since 1970 UTC.
 
     ``opd`` is the department whose report it is; ``endpoint_opd`` the one that gets it, which differs where the Live
@@ -62,7 +62,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Acknowledgement:
     """Somebody's word that a department has a report: who, by which way (``callback``, ``department``), when."""
 
     by: str
@@ -70,12 +70,12 @@ class Answer:
     at: float
 
 
-def new_parcel(
-    assignment: Assignment, endpoint: Endpoint, lane: Lane, *, now: float, due_at: float, answer: Answer | None
-) -> Parcel:
+def new_delivery(
+    assignment: Assignment, endpoint: Endpoint, lane: Lane, *, now: float, due_at: float, answer: Acknowledgement | None
+) -> Delivery:
     """The delivery of an assignment to an endpoint; born acknowledged where the department has answered already."""
     is_pushed = endpoint.kind == "webhook" and answer is None
-    return Parcel(
+    return Delivery(
         id=delivery_id(assignment.event_id, endpoint.id),
         event_id=assignment.event_id,
         report_id=assignment.report_id,
@@ -103,47 +103,52 @@ def new_parcel(
     )
 
 
-def fact_of(parcel: Parcel, kind: str, *, at: float, **details: Any) -> OutgoingRecord:
+def fact_of(delivery: Delivery, kind: str, *, at: float, **details: Any) -> OutgoingRecord:
     """The lifecycle record of a fact: ``delivered``, ``failed``, ``acknowledged`` or ``exhausted``.
 
     An acknowledgement happens once; the others are numbered by the attempt. ``details`` are fields of
     `DeliveryChanged`. Nothing in it tells of the reporter.
     """
-    ordinal = 0 if kind == "acknowledged" else parcel.attempt
+    ordinal = 0 if kind == "acknowledged" else delivery.attempt
     moment = datetime.fromtimestamp(at, UTC)
     event = DeliveryChanged(
-        delivery_id=parcel.id,
-        report_id=parcel.report_id,
-        opd=parcel.opd,
-        lane=parcel.lane,
-        mode=parcel.mode,
-        role=parcel.role,
-        endpoint=parcel.endpoint_id,
-        endpoint_kind=parcel.endpoint_kind,
-        attempt=parcel.attempt,
-        level=parcel.level,
-        since_received_ms=max(0.0, (at - parcel.received_at) * 1000),
+        delivery_id=delivery.id,
+        report_id=delivery.report_id,
+        opd=delivery.opd,
+        lane=delivery.lane,
+        mode=delivery.mode,
+        role=delivery.role,
+        endpoint=delivery.endpoint_id,
+        endpoint_kind=delivery.endpoint_kind,
+        attempt=delivery.attempt,
+        level=delivery.level,
+        since_received_ms=max(0.0, (at - delivery.received_at) * 1000),
         at=moment,
         **details,
     )
-    extensions = {"lane": parcel.lane.value, "opd": parcel.opd, "mode": parcel.mode, "category": parcel.category}
+    extensions = {
+        "lane": delivery.lane.value,
+        "opd": delivery.opd,
+        "mode": delivery.mode,
+        "category": delivery.category,
+    }
     attributes = Attributes(
-        id=str(event_id(parcel.id, f"delivery.{kind}", parcel.endpoint_id, ordinal)),
+        id=str(event_id(delivery.id, f"delivery.{kind}", delivery.endpoint_id, ordinal)),
         type=_TYPES[kind],
         source="/laksa/notifier",
-        subject=str(parcel.report_id),
+        subject=str(delivery.report_id),
         time=moment,
         extensions={name: value for name, value in extensions.items() if value is not None},
-        traceparent=child_of(parcel.traceparent),
-        correlation_id=str(parcel.report_id),
+        traceparent=child_of(delivery.traceparent),
+        correlation_id=str(delivery.report_id),
     )
     return record_of(topics.LIFECYCLE, attributes, event)
 
 
-def acknowledged_fact(parcel: Parcel, answer: Answer) -> OutgoingRecord:
+def acknowledged_fact(delivery: Delivery, answer: Acknowledgement) -> OutgoingRecord:
     """The lifecycle record of an acknowledgement."""
     return fact_of(
-        parcel,
+        delivery,
         "acknowledged",
         at=answer.at,
         state=DeliveryState.ACKNOWLEDGED,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from services.intake.case_steps import Step, next_step
+from services.intake.case_transitions import CaseTransition, next_transition
 from shared.domain.workflow import CaseStatus
 from shared.errors import WorkflowRefused
 from shared.events.models import DepartmentAnswer
@@ -20,11 +20,11 @@ def answer(status: str, seq: int, **fields: Any) -> DepartmentAnswer:
     return DepartmentAnswer(status=status, seq=seq, **said)
 
 
-def walk(*answers: DepartmentAnswer, opd: str = "DISHUB") -> dict[int, Step]:
+def walk(*answers: DepartmentAnswer, opd: str = "DISHUB") -> dict[int, CaseTransition]:
     """The course that these answers make, one after the other."""
-    course: dict[int, Step] = {}
+    course: dict[int, CaseTransition] = {}
     for one in answers:
-        step = next_step(course, opd, one, now=NOW)
+        step = next_transition(course, opd, one, now=NOW)
         course[step.seq] = step
     return course
 
@@ -45,7 +45,7 @@ def test_a_repeat_is_the_very_same_step() -> None:
     """At whatever time it is read again, and whatever came after it."""
     first, second = answer("acknowledged", 1, note="berangkat"), answer("in_progress", 2)
     course = walk(first, second)
-    assert next_step(course, "DISHUB", first, now=NOW + timedelta(days=1)) == course[1]
+    assert next_transition(course, "DISHUB", first, now=NOW + timedelta(days=1)) == course[1]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_illegal_and_stale_steps_are_refused(before: list[DepartmentAnswer], ref
     """Not the department's to say, not allowed from here, an old or used seq, an older time."""
     course = walk(*before)
     with pytest.raises(WorkflowRefused):
-        next_step(course, "DISHUB", refused, now=NOW)
+        next_transition(course, "DISHUB", refused, now=NOW)
 
 
 def test_only_the_live_room_closes_a_case() -> None:

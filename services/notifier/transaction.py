@@ -11,9 +11,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.assignment import Assignment
+from services.notifier.deliveries import Acknowledgement, Delivery
 from services.notifier.endpoints import Endpoint
-from services.notifier.parcels import Answer, Parcel
-from services.notifier.schedule import PushPolicy, PushResult, Step
+from services.notifier.schedule import PushDecision, PushPolicy, PushResult
 from services.notifier.tables import answers, attempts, callbacks, deliveries, inbox
 from shared.db.outbox import Outbox
 from shared.domain.delivery import SETTLED, DeliveryState
@@ -26,7 +26,7 @@ Case = tuple[UUID, str]  # a report at a department
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class InboxEntry:
     """One assignment with what is frozen at its first sight."""
 
     assignment: Assignment
@@ -41,7 +41,7 @@ class Claimed:
     ``policy`` and ``data`` are as they were frozen; reading them may fail, which then is the try's failure.
     """
 
-    parcel: Parcel
+    delivery: Delivery
     token: str
     kind: str
     happened_at: float
@@ -49,7 +49,7 @@ class Claimed:
     data: bytes
 
 
-class Work:
+class StoreTransaction:
     """What may be done inside one transaction."""
 
     def __init__(self, connection: AsyncConnection, outbox: Outbox) -> None:
@@ -63,7 +63,7 @@ class Work:
         await self._outbox.add(self._connection, records)
         self.published = self.published or bool(records)
 
-    async def meet(self, cases: Collection[Case]) -> dict[Case, Answer]:
+    async def register_cases(self, cases: Collection[Case]) -> dict[Case, Acknowledgement]:
         """Note these cases, and return the answers that their departments have given already."""
         wanted = sorted(set(cases), key=str)  # one order for all, so that two transactions cannot wait in a ring
         await self._connection.execute(
@@ -74,11 +74,11 @@ class Work:
             tuple_(answers.c.report_id, answers.c.opd).in_(wanted), answers.c.status.is_not(None)
         )
         return {
-            (row.report_id, row.opd): Answer(row.answered_by, "department", row.answered_at)
+            (row.report_id, row.opd): Acknowledgement(row.answered_by, "department", row.answered_at)
             for row in await self._connection.execute(answered)
         }
 
-    async def note_answer(self, case: Case, status: str, answer: Answer) -> None:
+    async def note_answer(self, case: Case, status: str, answer: Acknowledgement) -> None:
         """Keep a department's answer, so that it also counts for assignments that come after it."""
         told = {"status": status, "answered_by": answer.by, "answered_at": answer.at}
         row = {"report_id": case[0], "opd": case[1], **told}
@@ -86,18 +86,18 @@ class Work:
             self._insert(answers).values(row).on_conflict_do_update(index_elements=["report_id", "opd"], set_=told)
         )
 
-    async def register(self, intakes: Sequence[Intake], now: float) -> set[str]:
+    async def register(self, entries: Sequence[InboxEntry], now: float) -> set[str]:
         """Write inbox rows and return the event ids that were not known before."""
         new = await self._connection.execute(
             self._insert(inbox).on_conflict_do_nothing().returning(inbox.c.event_id),
-            [_inbox_row(intake, now) for intake in intakes],
+            [_inbox_row(entry, now) for entry in entries],
         )
         return {row.event_id for row in new}
 
-    async def add(self, parcels: Sequence[Parcel]) -> None:
+    async def add(self, new_deliveries: Sequence[Delivery]) -> None:
         """Write new deliveries."""
-        if parcels:
-            rows = [asdict(parcel) for parcel in parcels]
+        if new_deliveries:
+            rows = [asdict(delivery) for delivery in new_deliveries]
             await self._connection.execute(self._insert(deliveries).on_conflict_do_nothing(), rows)
 
     async def claim(self, ids: Sequence[UUID], *, now: float, until: float, token: str) -> list[Claimed]:
@@ -123,15 +123,17 @@ class Work:
             select(deliveries, *frozen).join(inbox, inbox.c.event_id == deliveries.c.event_id)
             .where(deliveries.c.id.in_(mine)).order_by(deliveries.c.received_at)
         )  # fmt: skip
-        claimed = [Claimed(parcel_of(row), token, row.kind, row.happened_at, row.policy, row.data) for row in rows]
-        tries = [{"delivery_id": one.parcel.id, "attempt": one.parcel.attempt, "started_at": now} for one in claimed]
+        claimed = [Claimed(delivery_of(row), token, row.kind, row.happened_at, row.policy, row.data) for row in rows]
+        tries = [
+            {"delivery_id": one.delivery.id, "attempt": one.delivery.attempt, "started_at": now} for one in claimed
+        ]
         await self._connection.execute(insert(attempts), tries)
         return claimed
 
-    async def settle(self, claimed: Claimed, result: PushResult, step: Step, *, now: float) -> bool:
+    async def settle(self, claimed: Claimed, result: PushResult, step: PushDecision, *, now: float) -> bool:
         """Keep how a try ended; False where the lease is another's by now: then the delivery stays as it is."""
-        parcel = claimed.parcel
-        mine = and_(deliveries.c.id == parcel.id, deliveries.c.lease_token == claimed.token)
+        delivery = claimed.delivery
+        mine = and_(deliveries.c.id == delivery.id, deliveries.c.lease_token == claimed.token)
         # the delivery first, then its tries, as `claim` does: two that meet at one may wait, but never in a circle
         changed = await self._connection.execute(
             update(deliveries).where(mine).values(
@@ -142,7 +144,7 @@ class Work:
             ).returning(deliveries.c.id)
         )  # fmt: skip
         is_mine = changed.first() is not None
-        this_try = and_(attempts.c.delivery_id == parcel.id, attempts.c.attempt == parcel.attempt)
+        this_try = and_(attempts.c.delivery_id == delivery.id, attempts.c.attempt == delivery.attempt)
         await self._connection.execute(
             update(attempts).where(this_try).values(
                 ended_at=now,
@@ -154,8 +156,8 @@ class Work:
         return is_mine
 
     async def acknowledge(
-        self, which: ColumnElement[bool], answer: Answer, *, note: str | None = None, eta: float | None = None
-    ) -> list[Parcel]:
+        self, which: ColumnElement[bool], answer: Acknowledgement, *, note: str | None = None, eta: float | None = None
+    ) -> list[Delivery]:
         """End the open deliveries among those chosen, and take them out of the hands of whoever is pushing them."""
         changed = await self._connection.execute(
             update(deliveries).where(which, deliveries.c.state.in_(OPEN)).values(
@@ -170,7 +172,7 @@ class Work:
                 eta=eta,
             ).returning(*deliveries.c)
         )  # fmt: skip
-        return [parcel_of(row) for row in changed]
+        return [delivery_of(row) for row in changed]
 
     async def bind_callback(self, endpoint_id: str, message_id: str, delivery_id: UUID) -> bool:
         """Tie a callback's message id to one delivery; False where it was used for another one."""
@@ -192,20 +194,20 @@ def by_case(case: Case) -> ColumnElement[bool]:
     return and_(deliveries.c.report_id == case[0], deliveries.c.opd == case[1])
 
 
-def parcel_of(row: Row[Any]) -> Parcel:
+def delivery_of(row: Row[Any]) -> Delivery:
     """The delivery of a row of its table."""
-    known = {field.name: getattr(row, field.name) for field in fields(Parcel)}
-    return Parcel(**known | {"lane": Lane(row.lane), "state": DeliveryState(row.state)})
+    known = {field.name: getattr(row, field.name) for field in fields(Delivery)}
+    return Delivery(**known | {"lane": Lane(row.lane), "state": DeliveryState(row.state)})
 
 
-def _inbox_row(intake: Intake, now: float) -> dict[str, Any]:
-    assignment = intake.assignment
-    frozen = [endpoint.model_dump(exclude={"secret", "previous_secrets"}) for endpoint in intake.endpoints]
+def _inbox_row(entry: InboxEntry, now: float) -> dict[str, Any]:
+    assignment = entry.assignment
+    frozen = [endpoint.model_dump(exclude={"secret", "previous_secrets"}) for endpoint in entry.endpoints]
     return {
         "event_id": assignment.event_id,
         "report_id": assignment.report_id,
         "opd": assignment.opd,
-        "lane": intake.policy.name,
+        "lane": entry.policy.name,
         "mode": assignment.mode,
         "role": assignment.role,
         "kind": assignment.kind,
@@ -215,6 +217,6 @@ def _inbox_row(intake: Intake, now: float) -> dict[str, Any]:
         "taken_at": now,
         "traceparent": assignment.traceparent,
         "data": assignment.data,
-        "policy": json.dumps(asdict(intake.policy)),
+        "policy": json.dumps(asdict(entry.policy)),
         "endpoints": json.dumps(frozen),
     }

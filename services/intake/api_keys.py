@@ -46,7 +46,7 @@ class ChannelsFile(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class AuthenticatedChannel:
     """A channel that has shown who it is, or whose Kafka topic names it."""
 
     channel: Channel
@@ -64,18 +64,18 @@ class Channels:
     def __init__(self, entries: Sequence[KeyEntry]) -> None:
         self._entries = tuple(entries)
 
-    def recognise(self, api_key: str | None) -> Sender | None:
+    def recognise(self, api_key: str | None) -> AuthenticatedChannel | None:
         """Whose key this is; None for an unknown or missing one. Takes the same time for every wrong key."""
         digest = hashlib.sha256((api_key or "").encode(errors="surrogateescape")).hexdigest()
         found = [entry for entry in self._entries if compare_digest(entry.key_sha256, digest)]
         if not api_key or not found:
             return None
-        return Sender(found[0].name, frozenset().union(*(entry.scopes for entry in found)))
+        return AuthenticatedChannel(found[0].name, frozenset().union(*(entry.scopes for entry in found)))
 
-    def of_topic(self, channel: Channel) -> Sender:
+    def of_topic(self, channel: Channel) -> AuthenticatedChannel:
         """The sender of a channel's own topic: what one of its keys may do, the topic may."""
         scopes = (entry.scopes for entry in self._entries if entry.name == channel)
-        return Sender(channel, frozenset[Scope]().union(*scopes))
+        return AuthenticatedChannel(channel, frozenset[Scope]().union(*scopes))
 
 
 def load_channels(path: Path) -> Channels:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.admission import Admission, is_urgent
+from services.intake.load_shedder import LoadShedder, is_urgent
 from services.intake.submissions import Submission
 from services.intake.validation import read_report
 from shared.domain.lanes import Channel, Lane, Mode
@@ -38,21 +38,21 @@ def test_a_glance_at_anything_else_raises_nothing(body: bytes) -> None:
 
 def test_only_routine_reports_are_refused_and_only_while_there_is_no_room() -> None:
     """I4: what is in hand makes room again when it is done."""
-    admission = Admission(1, TAXONOMY)
-    with admission.holding():
-        assert admission.refuses(LAMP, Channel.LAKSA)
-        assert not admission.refuses(FIRE, Channel.LAKSA)
-    assert not admission.refuses(LAMP, Channel.LAKSA)
+    load_shedder = LoadShedder(1, TAXONOMY)
+    with load_shedder.holding():
+        assert load_shedder.refuses(LAMP, Channel.LAKSA)
+        assert not load_shedder.refuses(FIRE, Channel.LAKSA)
+    assert not load_shedder.refuses(LAMP, Channel.LAKSA)
 
 
 def test_what_fails_is_not_in_hand_any_more() -> None:
     """A report that was refused or that met a bug makes room as well."""
-    admission = Admission(1, TAXONOMY)
+    load_shedder = LoadShedder(1, TAXONOMY)
 
     def fail() -> None:
-        with admission.holding():
+        with load_shedder.holding():
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert admission.in_hand == 0
+    assert load_shedder.in_hand == 0

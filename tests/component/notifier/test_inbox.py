@@ -19,14 +19,16 @@ async def test_each_endpoint_has_a_delivery_of_its_own(database_url: str) -> Non
     """One row per (event, endpoint), whose id is derived from both (N1)."""
     async with notifier(database_url, TWO) as service:
         assignment = assigned(report())
-        await service.reception.take_in([assignment])
-        parcels = await service.store.of_report(assignment.report_id)
-        assert {parcel.id for parcel in parcels} == {
+        await service.inbox.take_in([assignment])
+        new_deliveries = await service.store.of_report(assignment.report_id)
+        assert {delivery.id for delivery in new_deliveries} == {
             delivery_id(assignment.event_id, "bpbd-1"),
             delivery_id(assignment.event_id, "bpbd-2"),
         }
-        assert {parcel.state for parcel in parcels} == {DeliveryState.PENDING}
-        assert all((parcel.acknowledge_by or 0) - parcel.received_at == pytest.approx(60) for parcel in parcels)
+        assert {delivery.state for delivery in new_deliveries} == {DeliveryState.PENDING}
+        assert all(
+            (delivery.acknowledge_by or 0) - delivery.received_at == pytest.approx(60) for delivery in new_deliveries
+        )
 
 
 async def test_a_success_does_not_hide_a_failure(database_url: str) -> None:
@@ -34,61 +36,63 @@ async def test_a_success_does_not_hide_a_failure(database_url: str) -> None:
     async with receiver() as good:
         known = [endpoint("bpbd-1", url=good.url), endpoint("bpbd-2", url="http://127.0.0.1:1/")]
         async with notifier(database_url, known) as service:
-            await service.reception.take_in([assigned(report())])
+            await service.inbox.take_in([assigned(report())])
             await service.push_due()
-            states = {parcel.endpoint_id: parcel.state for parcel in await service.store.of_report(report().report_id)}
+            states = {
+                delivery.endpoint_id: delivery.state for delivery in await service.store.of_report(report().report_id)
+            }
             assert states == {"bpbd-1": DeliveryState.DELIVERED, "bpbd-2": DeliveryState.RETRYING}
 
 
 async def test_the_same_event_again_changes_nothing(database_url: str) -> None:
     """Kafka may hand an event out twice, twice in one batch, or after the endpoints file changed."""
     async with notifier(database_url, TWO[:1]) as service:
-        await service.reception.take_in([assigned(report()), assigned(report())])
-        await service.reception.take_in([assigned(report())])
+        await service.inbox.take_in([assigned(report()), assigned(report())])
+        await service.inbox.take_in([assigned(report())])
         assert len(await service.store.of_report(report().report_id)) == 1
     async with notifier(database_url, TWO) as changed:
-        await changed.reception.take_in([assigned(report())])
+        await changed.inbox.take_in([assigned(report())])
         assert [one.endpoint_id for one in await changed.store.of_report(report().report_id)] == ["bpbd-1"]
 
 
 async def test_an_informed_department_has_no_clock(database_url: str) -> None:
     """It is pushed like the owner, but nothing runs against it."""
     async with notifier(database_url, TWO) as service:
-        await service.reception.take_in([assigned(report(), "PLN", role="informed")])
-        [parcel] = await service.store.of_report(report().report_id)
-        assert (parcel.role, parcel.acknowledge_by) == ("informed", None)
-        assert parcel.due_at is not None
+        await service.inbox.take_in([assigned(report(), "PLN", role="informed")])
+        [delivery] = await service.store.of_report(report().report_id)
+        assert (delivery.role, delivery.acknowledge_by) == ("informed", None)
+        assert delivery.due_at is not None
 
 
 async def test_a_subscribing_department_has_a_row_and_a_clock_but_no_push(database_url: str) -> None:
     """It reads its topic itself; its delivery stays pending until it has answered."""
     async with notifier(database_url, [endpoint("bpbd-reads", url=None)]) as service:
-        await service.reception.take_in([assigned(report())])
+        await service.inbox.take_in([assigned(report())])
         assert await service.push_due() == 0
-        [parcel] = await service.store.of_report(report().report_id)
-        assert (parcel.state, parcel.due_at) == (DeliveryState.PENDING, None)
-        assert parcel.acknowledge_by is not None
-        await service.reception.note_answers([status_changed(report())])
-        [parcel] = await service.store.of_report(report().report_id)
-        assert parcel.state is DeliveryState.ACKNOWLEDGED
+        [delivery] = await service.store.of_report(report().report_id)
+        assert (delivery.state, delivery.due_at) == (DeliveryState.PENDING, None)
+        assert delivery.acknowledge_by is not None
+        await service.inbox.note_answers([status_changed(report())])
+        [delivery] = await service.store.of_report(report().report_id)
+        assert delivery.state is DeliveryState.ACKNOWLEDGED
 
 
 async def test_a_report_without_endpoint_goes_to_the_live_room(database_url: str) -> None:
     """Its own department stays named, the Live Room is pushed, and a metric alarms."""
     async with receiver() as desk, notifier(database_url, [endpoint("live-1", "LIVEROOM", url=desk.url)]) as service:
-        await service.reception.take_in([assigned(report())])
+        await service.inbox.take_in([assigned(report())])
         assert await service.push_due() == 1
-        [parcel] = await service.store.of_report(report().report_id)
-        assert (parcel.opd, parcel.endpoint_opd) == ("BPBD", "LIVEROOM")
+        [delivery] = await service.store.of_report(report().report_id)
+        assert (delivery.opd, delivery.endpoint_opd) == ("BPBD", "LIVEROOM")
         assert service.metric("laksa_assignments_total", lane="emergency", reach="live_room") == 1
 
 
 async def test_without_any_endpoint_a_row_keeps_the_alarm_on(database_url: str) -> None:
     """Nobody can be pushed, but the report is not silently gone (N3)."""
     async with notifier(database_url, []) as service:
-        await service.reception.take_in([assigned(report())])
-        [parcel] = await service.store.of_report(report().report_id)
-        assert parcel.endpoint_id == NOBODY.id
+        await service.inbox.take_in([assigned(report())])
+        [delivery] = await service.store.of_report(report().report_id)
+        assert delivery.endpoint_id == NOBODY.id
         service.clock.move(61.0)
         await service.watch.look()
         assert service.metric("laksa_assignments_total", lane="emergency", reach="nobody") == 1
@@ -100,8 +104,8 @@ async def test_history_is_never_pushed(database_url: str) -> None:
     """A backfilled report leaves an inbox row and no delivery, even after it is read again."""
     history = report(mode=Mode.BACKFILL, lane="routine")
     async with notifier(database_url, TWO, lane=Lane.ROUTINE) as service:
-        await service.reception.take_in([assigned(history)])
-        await service.reception.take_in([assigned(history)])
+        await service.inbox.take_in([assigned(history)])
+        await service.inbox.take_in([assigned(history)])
         assert await service.store.of_report(history.report_id) == []
         assert service.metric("laksa_assignments_total", lane="routine", reach="department") == 1
 
@@ -112,7 +116,7 @@ async def test_a_drill_reaches_drill_endpoints_only(database_url: str) -> None:
     async with receiver() as real, receiver() as training:
         known = [endpoint(url=real.url), endpoint("bpbd-drill", url=training.url, exercise=True)]
         async with notifier(database_url, known) as service:
-            await service.reception.take_in([assigned(drill)])
+            await service.inbox.take_in([assigned(drill)])
             assert await service.push_due() == 1
             assert {fact.mode for _, fact in await service.facts()} == {"exercise"}
         assert len(training.pushes) == 1
@@ -123,8 +127,8 @@ async def test_a_drill_reaches_drill_endpoints_only(database_url: str) -> None:
 async def test_an_answer_stops_that_departments_pushes_only(database_url: str) -> None:
     """The department that answered is left alone; another one's pushes of the report go on (N12)."""
     async with notifier(database_url, TWO) as service:
-        await service.reception.take_in([assigned(report()), assigned(report(), "PLN", role="informed")])
-        await service.reception.note_answers([status_changed(report(), "BPBD", "in_progress")])
+        await service.inbox.take_in([assigned(report()), assigned(report(), "PLN", role="informed")])
+        await service.inbox.note_answers([status_changed(report(), "BPBD", "in_progress")])
         states = {one.endpoint_id: (one.state, one.due_at) for one in await service.store.of_report(report().report_id)}
         assert states["bpbd-1"] == states["bpbd-2"] == (DeliveryState.ACKNOWLEDGED, None)
         assert states["pln-1"][0] is DeliveryState.PENDING
@@ -137,10 +141,10 @@ async def test_an_answer_stops_that_departments_pushes_only(database_url: str) -
 async def test_an_answer_that_overtakes_its_report_counts(database_url: str) -> None:
     """Two topics have no order between them: a delivery made after the answer is born acknowledged."""
     async with notifier(database_url, TWO) as service:
-        await service.reception.note_answers([status_changed(report())])
-        await service.reception.take_in([assigned(report())])
-        parcels = await service.store.of_report(report().report_id)
-        assert {parcel.state for parcel in parcels} == {DeliveryState.ACKNOWLEDGED}
+        await service.inbox.note_answers([status_changed(report())])
+        await service.inbox.take_in([assigned(report())])
+        new_deliveries = await service.store.of_report(report().report_id)
+        assert {delivery.state for delivery in new_deliveries} == {DeliveryState.ACKNOWLEDGED}
         assert await service.push_due() == 0
         assert [kind for kind, _ in await service.facts()] == ["acknowledged"] * 2
 
@@ -148,9 +152,9 @@ async def test_an_answer_that_overtakes_its_report_counts(database_url: str) -> 
 async def test_the_same_answer_again_tells_nothing_new(database_url: str) -> None:
     """One acknowledgement, one fact."""
     async with notifier(database_url, TWO[:1]) as service:
-        await service.reception.take_in([assigned(report())])
-        await service.reception.note_answers([status_changed(report()), status_changed(report())])
-        await service.reception.note_answers([status_changed(report(), status="in_progress")])
+        await service.inbox.take_in([assigned(report())])
+        await service.inbox.note_answers([status_changed(report()), status_changed(report())])
+        await service.inbox.note_answers([status_changed(report(), status="in_progress")])
         assert len(await service.facts()) == 1
 
 
@@ -159,11 +163,11 @@ async def test_answers_and_reports_at_the_same_time_meet(database_url: str) -> N
     async with notifier(database_url, TWO) as service:
         reports = [report(number) for number in range(20)]
         await asyncio.gather(
-            *(service.reception.take_in([assigned(one)]) for one in reports),
-            *(service.reception.note_answers([status_changed(one)]) for one in reports),
+            *(service.inbox.take_in([assigned(one)]) for one in reports),
+            *(service.inbox.note_answers([status_changed(one)]) for one in reports),
         )
         for one in reports:
-            states = {parcel.state for parcel in await service.store.of_report(one.report_id)}
+            states = {delivery.state for delivery in await service.store.of_report(one.report_id)}
             assert states == {DeliveryState.ACKNOWLEDGED}
 
 
@@ -171,7 +175,7 @@ async def test_a_batch_is_taken_in_as_one(database_url: str) -> None:
     """Five hundred routine assignments become five hundred deliveries."""
     batch = [assigned(report(number, lane="routine", category="INF-PJU")) for number in range(500)]
     async with notifier(database_url, TWO[:1], lane=Lane.ROUTINE) as service:
-        await service.reception.take_in(batch)
+        await service.inbox.take_in(batch)
         assert len(await service.store.in_state(Lane.ROUTINE, DeliveryState.PENDING)) == 500
         service.clock.move(timedelta(seconds=2))
         assert service.metric("laksa_deliveries_total", lane="routine", state="pending") == 500
@@ -180,9 +184,9 @@ async def test_a_batch_is_taken_in_as_one(database_url: str) -> None:
 async def test_facts_hold_no_personal_data(database_url: str) -> None:
     """What is kept for ever says nothing of the reporter, the text or the exact place (S4)."""
     async with receiver() as department, notifier(database_url, [endpoint(url=department.url)]) as service:
-        await service.reception.take_in([assigned(report())])
+        await service.inbox.take_in([assigned(report())])
         await service.push_due()
-        await service.reception.note_answers([status_changed(report())])
+        await service.inbox.note_answers([status_changed(report())])
         rows = await service.outbox.pending(10)
         kept = b"".join(row.record.value + repr(row.record.headers).encode() for row in rows)
     assert len(rows) == 2

@@ -16,15 +16,15 @@ from uuid import uuid4
 
 import orjson
 
-from services.notifier.channels import WebhookChannel
 from services.notifier.clock import Now
+from services.notifier.deliveries import Delivery, fact_of
 from services.notifier.endpoints import Endpoints
 from services.notifier.metrics import NotifierMetrics
-from services.notifier.parcels import Parcel, fact_of
-from services.notifier.schedule import PushPolicy, PushResult, Step, next_step, policy_of
+from services.notifier.schedule import PushDecision, PushPolicy, PushResult, decide_push, policy_of
 from services.notifier.signing import sign
 from services.notifier.store import Quota, Store
-from services.notifier.work import Claimed
+from services.notifier.transaction import Claimed
+from services.notifier.webhook import WebhookChannel
 from shared.domain.delivery import DeliveryState
 from shared.domain.lanes import Lane
 from shared.errors import DatabaseUnavailable
@@ -34,7 +34,7 @@ from shared.observability.logs import logger
 from shared.observability.tracing import child_of
 
 LEASE_SECONDS = {Lane.EMERGENCY: 15.0, Lane.ROUTINE: 20.0}  # longer than a whole exchange; F19 asks for 15 s
-POLL_SECONDS = {Lane.EMERGENCY: 0.25, Lane.ROUTINE: 1.0}  # new work wakes the loop at once; this finds retries
+POLL_SECONDS = {Lane.EMERGENCY: 0.25, Lane.ROUTINE: 1.0}  # new deliveries wake the loop at once; this finds retries
 DATABASE_WAIT_SECONDS = 1.0
 FINISH_SECONDS = 8.0  # of the 20 s that a service may take to stop
 
@@ -60,7 +60,7 @@ class NotSendable(Exception):  # noqa: N818  # named after what is the case
         self.code = code
 
 
-class Sender:
+class PushLoop:
     """Pushes the due deliveries of one lane until told to stop."""
 
     def __init__(
@@ -99,7 +99,7 @@ class Sender:
                     looked_up = True
                 started = await self.start_due()
             except DatabaseUnavailable as error:
-                log.warning("The sender waits", lane=self._lane, reason=str(error))
+                log.warning("The push_loop waits", lane=self._lane, reason=str(error))
                 await self._wait(DATABASE_WAIT_SECONDS)
                 continue
             if not started:
@@ -116,8 +116,8 @@ class Sender:
         ids = await self._store.due(self._quotas(), now)
         if not ids:
             return 0
-        async with self._store.transaction() as work:
-            claimed = await work.claim(ids, now=now, until=now + LEASE_SECONDS[self._lane], token=uuid4().hex)
+        async with self._store.transaction() as transaction:
+            claimed = await transaction.claim(ids, now=now, until=now + LEASE_SECONDS[self._lane], token=uuid4().hex)
         for one in claimed:
             task = asyncio.create_task(self._deliver(one))
             self._in_hand[task] = one
@@ -133,8 +133,8 @@ class Sender:
             task.cancel()
 
     def _quotas(self) -> list[Quota]:
-        total: Counter[str] = Counter(one.parcel.endpoint_id for one in self._in_hand.values())
-        retries = Counter(one.parcel.endpoint_id for one in self._in_hand.values() if one.parcel.attempt > 1)
+        total: Counter[str] = Counter(one.delivery.endpoint_id for one in self._in_hand.values())
+        retries = Counter(one.delivery.endpoint_id for one in self._in_hand.values() if one.delivery.attempt > 1)
         slots = SLOTS[self._lane]
         return [
             Quota(name, slots.total - total[name], slots.retries - retries[name])
@@ -150,60 +150,62 @@ class Sender:
         self.wake()  # a slot is free
 
     async def _deliver(self, claimed: Claimed) -> None:
-        parcel = claimed.parcel
+        delivery = claimed.delivery
         try:
             result = await self._try_once(claimed)
         except NotSendable as error:
             result = PushResult(error_code=error.code)
         except Exception:  # a report that makes our own code raise is a failed try, never a hot loop
-            log.exception("Pushing failed in our own code", report_id=str(parcel.report_id), delivery_id=str(parcel.id))
+            log.exception(
+                "Pushing failed in our own code", report_id=str(delivery.report_id), delivery_id=str(delivery.id)
+            )
             result = PushResult(error_code="internal")
         try:
             await self._settle(claimed, result)
         except DatabaseUnavailable as error:
             # the lease ends by itself, and the try is made again with the same webhook-id
-            log.warning("The outcome of a push was not kept", delivery_id=str(parcel.id), reason=str(error))
+            log.warning("The outcome of a push was not kept", delivery_id=str(delivery.id), reason=str(error))
 
     async def _try_once(self, claimed: Claimed) -> PushResult:
-        parcel = claimed.parcel
-        if parcel.attempt == 1:
-            waited = max(0.0, self._now() - parcel.received_at)
+        delivery = claimed.delivery
+        if delivery.attempt == 1:
+            waited = max(0.0, self._now() - delivery.received_at)
             self._metrics.end_to_end.labels(self._lane, "first_push").observe(waited)
-        secrets = self._endpoints.secrets(parcel.endpoint_id)
-        if parcel.url is None or not secrets:
+        secrets = self._endpoints.secrets(delivery.endpoint_id)
+        if delivery.url is None or not secrets:
             raise NotSendable("endpoint_removed")
         body = push_body(claimed, self._public_url)
-        headers = sign(secrets, str(parcel.id), body, at=datetime.now(UTC))
+        headers = sign(secrets, str(delivery.id), body, at=datetime.now(UTC))
         result = await self._channel.push(
-            parcel.url, headers | {"traceparent": child_of(parcel.traceparent)}, body, _policy(claimed)
+            delivery.url, headers | {"traceparent": child_of(delivery.traceparent)}, body, _policy(claimed)
         )
         self._metrics.push_seconds.labels(self._lane).observe(result.latency_ms / 1000)
         return result
 
     async def _settle(self, claimed: Claimed, result: PushResult) -> None:
         now = self._now()
-        step = next_step(
+        step = decide_push(
             _policy_or_default(claimed),
-            claimed.parcel.attempt,
+            claimed.delivery.attempt,
             result,
             now=datetime.now(UTC),
             spread=random.random(),  # noqa: S311  # jitter is no secret
         )
-        async with self._store.transaction() as work:
-            is_mine = await work.settle(claimed, result, step, now=now)
+        async with self._store.transaction() as transaction:
+            is_mine = await transaction.settle(claimed, result, step, now=now)
             if is_mine:
-                await work.publish(_facts(claimed.parcel, result, step, now))
+                await transaction.publish(_facts(claimed.delivery, result, step, now))
         self._metrics.attempts.labels(self._lane, (result.failure or "accepted") if is_mine else "stale").inc()
         if is_mine:
             self._metrics.deliveries.labels(self._lane, step.state).inc()
-            self._tell(claimed.parcel, result, step)
+            self._tell(claimed.delivery, result, step)
 
-    def _tell(self, parcel: Parcel, result: PushResult, step: Step) -> None:
+    def _tell(self, delivery: Delivery, result: PushResult, step: PushDecision) -> None:
         about = {
-            "report_id": str(parcel.report_id),
-            "delivery_id": str(parcel.id),
-            "endpoint": parcel.endpoint_id,
-            "attempt": parcel.attempt,
+            "report_id": str(delivery.report_id),
+            "delivery_id": str(delivery.id),
+            "endpoint": delivery.endpoint_id,
+            "attempt": delivery.attempt,
             "outcome": result.failure or "accepted",
         }
         if result.needs_a_person or result.error_code == "endpoint_removed":
@@ -230,7 +232,7 @@ def push_body(claimed: Claimed, public_url: str) -> bytes:
             "type": claimed.kind,
             "timestamp": utc_text(happened_at),
             "data": orjson.Fragment(claimed.data),
-            "ack_url": f"{public_url}/v1/deliveries/{claimed.parcel.id}/ack",
+            "ack_url": f"{public_url}/v1/deliveries/{claimed.delivery.id}/ack",
         }
     )
 
@@ -244,17 +246,17 @@ def _policy_or_default(claimed: Claimed) -> PushPolicy:
     try:
         return _policy(claimed)
     except (ValueError, TypeError, KeyError):
-        return policy_of(claimed.parcel.lane)  # a frozen policy that cannot be read must not make a hot loop
+        return policy_of(claimed.delivery.lane)  # a frozen policy that cannot be read must not make a hot loop
 
 
-def _facts(parcel: Parcel, result: PushResult, step: Step, now: float) -> list[OutgoingRecord]:
+def _facts(delivery: Delivery, result: PushResult, step: PushDecision, now: float) -> list[OutgoingRecord]:
     kind = "delivered" if result.accepted else "failed"
     details = {
         "status_code": result.status_code,
         "error_code": result.failure,
         "latency_ms": round(result.latency_ms, 1),
     }
-    facts = [fact_of(parcel, kind, at=now, state=step.state, **details)]
+    facts = [fact_of(delivery, kind, at=now, state=step.state, **details)]
     if step.state is DeliveryState.EXHAUSTED:
-        facts.append(fact_of(parcel, "exhausted", at=now, state=step.state, **details))
+        facts.append(fact_of(delivery, "exhausted", at=now, state=step.state, **details))
     return facts

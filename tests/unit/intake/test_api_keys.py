@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.intake.channels import Channels, Scope, load_channels
+from services.intake.api_keys import Channels, Scope, load_channels
 from shared.domain.lanes import Channel, Mode
 from shared.errors import ConfigurationError
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from services.notifier.assignment import Assignment
 from services.notifier.clock import Now
+from services.notifier.deliveries import Acknowledgement, Delivery, acknowledged_fact, new_delivery
 from services.notifier.endpoints import Endpoints, Reach, Recipients
 from services.notifier.metrics import NotifierMetrics
-from services.notifier.parcels import Answer, Parcel, acknowledged_fact, new_parcel
 from services.notifier.schedule import first_delay, policy_of
 from services.notifier.store import Store
-from services.notifier.work import Case, Intake, by_case
+from services.notifier.transaction import Case, InboxEntry, by_case
 from shared.domain.lanes import Lane
 from shared.domain.texts import strip_controls
 from shared.events.models import ReportStatusChanged
@@ -21,10 +21,10 @@ log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
+class Inbox:
     """Turns assignments into deliveries, and answers into acknowledgements.
 
-    All is in the database before the caller's offset moves; ``wake`` tells the sender that something is due.
+    All is in the database before the caller's offset moves; ``wake`` tells the push_loop that something is due.
     """
 
     lane: Lane
@@ -41,21 +41,23 @@ class Reception:
             DatabaseUnavailable: nothing was taken in.
         """
         reached = {one.event_id: (one, self.endpoints.recipients(one.opd, one.mode)) for one in assignments}
-        parcels: list[Parcel] = []
-        async with self.store.transaction() as work:
-            answers = await work.meet([case_of(assignment) for assignment, _ in reached.values()])
+        new_deliveries: list[Delivery] = []
+        async with self.store.transaction() as transaction:
+            answers = await transaction.register_cases([case_of(assignment) for assignment, _ in reached.values()])
             policy = policy_of(self.lane)
-            intakes = [Intake(assignment, to.endpoints, policy) for assignment, to in reached.values()]
-            new = await work.register(intakes, self.now())
+            entries = [InboxEntry(assignment, to.endpoints, policy) for assignment, to in reached.values()]
+            new = await transaction.register(entries, self.now())
             for event_id in new:
                 assignment, recipients = reached[event_id]
-                parcels += self._parcels(assignment, recipients, answers.get(case_of(assignment)))
-            await work.add(parcels)
-            await work.publish([acknowledged_fact(one, _answer_of(one)) for one in parcels if one.acknowledged_at])
+                new_deliveries += self._deliveries(assignment, recipients, answers.get(case_of(assignment)))
+            await transaction.add(new_deliveries)
+            await transaction.publish(
+                [acknowledged_fact(one, _answer_of(one)) for one in new_deliveries if one.acknowledged_at]
+            )
         for event_id in new:
             self._tell(*reached[event_id])
-        for parcel in parcels:
-            self.metrics.deliveries.labels(self.lane, parcel.state).inc()
+        for delivery in new_deliveries:
+            self.metrics.deliveries.labels(self.lane, delivery.state).inc()
         self.wake()
 
     async def note_answers(self, changes: Sequence[ReportStatusChanged]) -> None:
@@ -67,22 +69,24 @@ class Reception:
             DatabaseUnavailable: none of the answers was noted.
         """
         answers = {(one.report_id, one.opd): one for one in sorted(changes, key=lambda one: one.seq)}
-        ended: list[Parcel] = []
-        async with self.store.transaction() as work:
+        ended: list[Delivery] = []
+        async with self.store.transaction() as transaction:
             for case in sorted(answers, key=str):
                 change = answers[case]
-                answer = Answer(strip_controls(change.by)[0], "department", change.recorded_at.timestamp())
-                await work.note_answer(case, change.to_status, answer)
-                ended += await work.acknowledge(by_case(case), answer)
-            await work.publish([acknowledged_fact(parcel, _answer_of(parcel)) for parcel in ended])
-        for parcel in ended:
-            self.metrics.observe_acknowledgement(self.lane, seconds=_answer_of(parcel).at - parcel.received_at)
+                answer = Acknowledgement(strip_controls(change.by)[0], "department", change.recorded_at.timestamp())
+                await transaction.note_answer(case, change.to_status, answer)
+                ended += await transaction.acknowledge(by_case(case), answer)
+            await transaction.publish([acknowledged_fact(delivery, _answer_of(delivery)) for delivery in ended])
+        for delivery in ended:
+            self.metrics.observe_acknowledgement(self.lane, seconds=_answer_of(delivery).at - delivery.received_at)
 
-    def _parcels(self, assignment: Assignment, recipients: Recipients, answer: Answer | None) -> list[Parcel]:
+    def _deliveries(
+        self, assignment: Assignment, recipients: Recipients, answer: Acknowledgement | None
+    ) -> list[Delivery]:
         now = self.now()
         delay = first_delay(policy_of(self.lane), random.random())  # noqa: S311  # jitter is no secret
         return [
-            new_parcel(assignment, endpoint, self.lane, now=now, due_at=now + delay, answer=answer)
+            new_delivery(assignment, endpoint, self.lane, now=now, due_at=now + delay, answer=answer)
             for endpoint in recipients.endpoints
         ]
 
@@ -105,5 +109,7 @@ def case_of(assignment: Assignment) -> Case:
     return assignment.report_id, assignment.opd
 
 
-def _answer_of(parcel: Parcel) -> Answer:
-    return Answer(parcel.acknowledged_by or "", parcel.acknowledged_via or "", parcel.acknowledged_at or 0.0)
+def _answer_of(delivery: Delivery) -> Acknowledgement:
+    return Acknowledgement(
+        delivery.acknowledged_by or "", delivery.acknowledged_via or "", delivery.acknowledged_at or 0.0
+    )

@@ -35,7 +35,7 @@ _PROBLEM: Final = orjson.dumps(
 )
 
 
-class Admission:
+class LoadShedder:
     """Counts the reports and calls in hand. Those of the emergency lane are counted and never refused."""
 
     def __init__(self, limit: int, taxonomy: Taxonomy) -> None:
@@ -62,7 +62,7 @@ class Admission:
         finally:
             self._in_hand -= 1
 
-    async def hold_back(self) -> None:
+    async def delay_refusal(self) -> None:
         """Wait before a refusal is given; not where too many wait already."""
         if self._held >= MOST_HELD:
             return

@@ -18,7 +18,7 @@ log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class BacklogWatch:
     """Measures the deliveries of one lane, and says loudly where some are overdue."""
 
     lane: Lane
