@@ -50,6 +50,7 @@ from shared.observability.logs import logger
 from shared.observability.metrics import MessagingMetrics, make_registry
 from shared.process.background import background_tasks
 from shared.process.health import Health
+from shared.process.waiting import wait_or_stop
 
 PREPARE_SECONDS = 1.0
 
@@ -216,7 +217,7 @@ async def _prepare(store: Store, stopping: asyncio.Event) -> None:
             await store.prepare()
         except DatabaseUnavailable as error:
             log.warning("Waiting for the database", reason=str(error))
-            await asyncio.sleep(PREPARE_SECONDS)
+            await wait_or_stop(stopping, PREPARE_SECONDS)
         else:
             return
 
