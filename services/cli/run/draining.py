@@ -1,9 +1,10 @@
 """Whether everything accepted has gone all the way: nothing waits to be published, to be read, or to be decided."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -16,7 +17,7 @@ from shared.domain.taxonomy import default_taxonomy
 from shared.errors import BrokerUnavailable
 from shared.events import topics
 from shared.messaging.connection import connection_options
-from shared.messaging.topic_admin import partitions_of
+from shared.messaging.topic_admin import admin_client, partitions_of
 from shared.settings import KafkaSettings
 
 WAITING_METRIC = "laksa_outbox_records"
@@ -67,19 +68,9 @@ def groups() -> dict[str, list[str]]:
 class Lag:
     """How many records each consumer group has not read, asked of Kafka itself."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
-        options = connection_options(settings)
-        self._admin = AIOKafkaAdminClient(**options)
-        self._reader = AIOKafkaConsumer(**options, enable_auto_commit=False)
-
-    async def __aenter__(self) -> Self:
-        await self._admin.start()
-        await self._reader.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._reader.stop()
-        await self._admin.close()
+    def __init__(self, admin: AIOKafkaAdminClient, reader: AIOKafkaConsumer) -> None:
+        self._admin = admin
+        self._reader = reader
 
     async def unread(self) -> dict[str, int]:
         """Records behind the end, by group.
@@ -102,6 +93,18 @@ class Lag:
         return ends
 
 
+@asynccontextmanager
+async def lag_of(settings: KafkaSettings) -> AsyncIterator[Lag]:
+    """Asks this Kafka; opens what is needed for it, and closes it in the end."""
+    reader = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
+    async with admin_client(settings) as admin:
+        try:
+            await reader.start()
+            yield Lag(admin, reader)
+        finally:
+            await reader.stop()
+
+
 async def backlog(door: FrontDoor, lag: Lag) -> Backlog:
     """What is under way now.
 
@@ -121,7 +124,7 @@ async def wait_until_drained(door: FrontDoor, settings: KafkaSettings, seconds: 
     """Return the backlog once it was empty twice in a row, or the last one seen when the time is up."""
     give_up = asyncio.get_running_loop().time() + seconds
     seen, empty_looks = UNKNOWN, 0
-    async with Lag(settings) as lag:
+    async with lag_of(settings) as lag:
         while empty_looks < LOOKS and asyncio.get_running_loop().time() < give_up:
             if empty_looks or seen is not UNKNOWN:
                 await asyncio.sleep(LOOK_SECONDS)

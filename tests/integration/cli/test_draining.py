@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.cli.run.draining import Lag, groups
+from services.cli.run.draining import Lag, groups, lag_of
 from shared.domain.lanes import Lane
 from shared.errors import BrokerUnavailable
 from shared.events import topics
@@ -13,7 +13,7 @@ from tests.support.waiting import eventually
 
 async def test_what_a_group_has_not_read_is_its_lag(tmp_path: Path) -> None:
     """Three records that nobody has read are the lag of the groups that read their topic, and of no other."""
-    async with pipeline_kafka(tmp_path) as kafka, Lag(kafka) as lag:
+    async with pipeline_kafka(tmp_path) as kafka, lag_of(kafka) as lag:
         await eventually(lambda: _nothing_is_unread(lag))
         await write_raw(kafka, topics.reports(Lane.ROUTINE), [(b"{}", [])] * 3)
         await write_raw(kafka, topics.department("DISHUB"), [(b"{}", [])] * 2)
