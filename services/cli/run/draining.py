@@ -12,10 +12,9 @@ from aiokafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.cli.front_door import CONSERVATION, FrontDoor, TryAgain
-from shared.domain.lanes import Channel, Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.errors import BrokerUnavailable
-from shared.events import topics
+from shared.events.groups import topics_by_group
 from shared.messaging.connection import connection_options
 from shared.messaging.topic_admin import admin_client, partitions_of
 from shared.settings import KafkaSettings
@@ -49,22 +48,6 @@ UNKNOWN = Backlog(waiting=0, unread={"not asked yet": 1}, undecided=0)
 UNANSWERED = Backlog(waiting=0, unread={"somebody does not answer": 1}, undecided=0)
 
 
-def groups() -> dict[str, list[str]]:
-    """Which consumer group reads which topics."""
-    opds = list(default_taxonomy().opds)
-    reading = {
-        "intake-112": [topics.channel(Channel.CALL_112)],
-        "intake": [topics.channel(name) for name in Channel if name is not Channel.CALL_112],
-        "intake-departments": [topics.department(code) for code in opds],
-        "stats": [topics.LIFECYCLE],
-    }
-    for lane in Lane:
-        reading[f"router-{lane}"] = [topics.reports(lane)]
-        reading[f"notifier-{lane}"] = [topics.opd(code, lane) for code in opds]
-        reading[f"notifier-{lane}-updates"] = [topics.UPDATES]
-    return reading
-
-
 class Lag:
     """How many records each consumer group has not read, asked of Kafka itself."""
 
@@ -79,7 +62,10 @@ class Lag:
             BrokerUnavailable: Kafka does not answer.
         """
         try:
-            return {group: await self._of_group(group, names) for group, names in groups().items()}
+            return {
+                group: await self._of_group(group, names)
+                for group, names in topics_by_group(default_taxonomy().opds).items()
+            }
         except (KafkaError, OSError) as error:
             raise BrokerUnavailable("Kafka does not answer") from error
 
