@@ -1,4 +1,4 @@
-"""The migrations of each service make the tables that its code knows, on SQLite and on PostgreSQL."""
+"""The migrations of each service create the tables of its code, on SQLite and PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator
