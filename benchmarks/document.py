@@ -27,8 +27,8 @@ Written by `make bench`, on {day}, in {minutes:.0f} minutes. Every ratio compare
 the same machine: higher is better, 1.00 is the baseline. Absolute figures only show what the ratios are based on; they
 are valid for this machine, which may also do other work. Where there are brackets, the
 figure is the median of {rounds} rounds in which the contenders take turns, and the brackets hold the
-lowest and the highest round; figures without brackets, in the other columns, are medians of the same rounds. *From the report to the call
-centre* is a single round. The median decides whether a goal is met.
+lowest and the highest round; figures without brackets, in the other columns, are medians of the same rounds. *From the
+report to the call centre* is a single round. The median decides whether a goal is met.
 
 Machine: {machine}
 
@@ -70,7 +70,7 @@ own offers routine reports in an open loop: {times} times as many a second as in
 {connections} connections, answered or not. Past {in_hand} reports in hand (`LAKSA_REPORTS_IN_HAND`) intake refuses
 routine ones with 503 and `Retry-After`, after delaying the answer by {hold:.1f} s, so that a connection cannot ask
 again at once; 112 calls and reports of the emergency lane are never refused. Reports that were offered while
-every connection waited for an answer were not sent. The promise is a p99 of at most {promise:.0f} ms, of the emergencies.
+every connection waited for an answer were not sent. The promise for emergencies is a p99 of at most {promise:.0f} ms.
 
 {calls}
 
@@ -80,9 +80,9 @@ every connection waited for an answer were not sent. The promise is a p99 of at 
 
 All services, one receiver that answers at once; {reports} reports of each lane, {reports_per_second:g} a second. The
 time is measured from the request to the arrival of the first push. Routine pushes begin with a random delay of up
-to 2 s by policy (`services/notifier/schedule.py`), so that a burst does not hit a call centre at once. The queue is {waiting}
-routine reports, put into Kafka just before; {queue_rate:.0f} of them a second reached the call centre meanwhile.
-Routine reports that are sent behind them wait for them: of {behind_sent}, {behind} had come when the measurement ended
+to 2 s by policy (`services/notifier/schedule.py`), so that a burst does not hit a call centre at once. The queue is
+{waiting} routine reports, put into Kafka just before; {queue_rate:.0f} of them per second reached the call centre
+meanwhile. Routine reports that are sent behind them wait for them: of {behind_sent}, {behind} had come when the measurement ended
 after {watched:.0f} s; at that rate the queue alone takes {queue_minutes:.0f} minutes. With so few reports a p99 is the
 third slowest: it may differ by a factor of a few from run to run.
 
@@ -116,8 +116,8 @@ Measured apart from the run, on the same machine.
   | report for a department | 1,185 B, 0.6 µs | 352 B, 1.1 µs | 328 B, 5.1 µs | 228 B, 2.9 µs |
 
   The broker stores the departments' topics uncompressed in any case, so records for them are sent uncompressed: the
-  same size on disk, 3.6 times the traffic between router and broker. All other topics use lz4. zstd would be smaller and
-  faster, but the broker needs a native library for it, which it extracts below `/tmp` and which was not tried in a
+  same size on disk, 3.6 times the traffic between router and broker. All other topics use lz4. zstd would be smaller
+  and faster, but the broker needs a native library for it, which it extracts below `/tmp` and which was not tried in a
   container; lz4 works without one.
 - Intake: the event loop's thread is the limit; the spool's thread, SQLite and `fdatasync`, takes an eighth as much
   CPU beside it. Of the loop's time for a report, the loop itself, uvicorn and Starlette take a quarter, validating the
