@@ -53,14 +53,16 @@ class Parts:
 
 
 def build_app(settings: StatsSettings) -> FastAPI:
-    """One stats process; its connections open in the lifespan. ``app.state.feed`` ends the live streams."""
+    """One stats process; its connections open in the lifespan. ``app.state.parts`` is what it is made of."""
     parts = _make_parts(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with _working(parts):
-            yield
-        await parts.engine.dispose()
+        try:
+            async with _working(parts):
+                yield
+        finally:
+            await parts.engine.dispose()
 
     app = FastAPI(title=TITLE, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(api_routes(StatsApi(parts.queries, default_taxonomy())))
@@ -71,13 +73,18 @@ def build_app(settings: StatsSettings) -> FastAPI:
     app.router.routes.extend(board_routes(parts.board, parts.feed))
     app.add_middleware(MeasureHttp, metrics=HttpMetrics(parts.registry))
     install_problem_handlers(app)
-    app.state.feed = parts.feed
+    app.state.parts = parts
     return app
 
 
-def build_store(settings: StatsSettings) -> StatsStore:
+@asynccontextmanager
+async def open_store(settings: StatsSettings) -> AsyncIterator[StatsStore]:
     """Only the store, for work on the database while no service runs."""
-    return StatsStore(make_engine(settings.database_url), default_taxonomy())
+    engine = make_engine(settings.database_url)
+    try:
+        yield StatsStore(engine, default_taxonomy())
+    finally:
+        await engine.dispose()
 
 
 def _make_parts(settings: StatsSettings) -> Parts:
