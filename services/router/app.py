@@ -18,6 +18,7 @@ from services.router.routing_table import PACKAGED, load_routing_table
 from services.router.settings import RouterSettings
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
+from shared.http.conventions import apply_conventions
 from shared.http.ops import ops_routes
 from shared.messaging.ack_rule import AckRule, no_fallback
 from shared.messaging.asyncapi import asyncapi_json
@@ -50,7 +51,9 @@ def build_app(settings: RouterSettings) -> Starlette:
         async with background_tasks(stopping, tasks=[consumption.run], stop=[consumption.stop]):
             yield
 
-    return Starlette(routes=ops_routes(health, registry, document), lifespan=lifespan)
+    app = Starlette(routes=ops_routes(health, registry, document), lifespan=lifespan)
+    apply_conventions(app)
+    return app
 
 
 def build_rule(
