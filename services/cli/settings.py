@@ -1,4 +1,4 @@
-"""What the command line reads from its environment."""
+"""Settings of the command line, from ``LAKSA_*`` environment variables."""
 
 from pathlib import Path
 from typing import Literal
@@ -12,16 +12,17 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 class CliSettings(BaseSettings):
-    """Settings of ``laksa``; what concerns the services is handed on to them."""
+    """Settings of ``laksa run``, ``report`` and ``tail``; a run hands the settings of the services on to them."""
 
-    model_config = SettingsConfigDict(env_prefix="LAKSA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="LAKSA_", env_ignore_empty=True, extra="ignore")
 
     var_dir: Path = Field(default=PROJECT / "var", description="Where `laksa run` keeps all data, logs and keys")
     ports: Literal["fixed", "free"] = Field(
         default="fixed", description="fixed: the usual port where it is free, else another one; free: any free ports"
     )
     db: DatabaseKind | None = Field(
-        default=None, description="Database of notifier and stats, the first time sqlite and then what it was before"
+        default=None,
+        description="Database of notifier and stats, sqlite or postgres; default: that of the last run, else sqlite",
     )
     reference_data: bool = Field(default=True, description="Whether `laksa run` sends the reference data")
 
