@@ -8,6 +8,8 @@ TIERS ?= architecture unit contract component integration e2e
 SIDE_BY_SIDE := architecture unit contract component
 tier_folders = $(wildcard $(addprefix tests/,$(1)))
 ONCE ?=
+# LOGS=1: the services' log lines on the screen too, not in var/log alone.
+LOGS ?=
 # DEMO=0: no call centre and no reference data.
 DEMO ?= 1
 COMPOSE := docker compose $(if $(filter-out 0 no false,$(DEMO)),--profile demo)
@@ -33,8 +35,9 @@ setup: ## make .venv from the lock file; done by itself where needed
 	fi; \
 	exit 1
 
-run: setup ## start everything and show the 112 table; ONCE=1 ends after the table, DB=postgres
-	@exec $(BIN)/laksa run $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(DB),--db $(DB))
+run: setup ## start everything and show the 112 table; ONCE=1 ends after the table, LOGS=1, DB=postgres
+	@exec $(BIN)/laksa run $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(filter-out 0 no false,$(LOGS)),--logs) \
+	  $(if $(DB),--db $(DB))
 
 up: setup ## start docker-compose.yml: three Kafka nodes, PostgreSQL, services, Grafana; DEMO=0 without reference data
 	@$(NEED_ENGINE)
