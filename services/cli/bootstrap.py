@@ -6,7 +6,6 @@ interpreter stay the same.
 """
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 OLDEST_PYTHON = (3, 11)
 BOOTSTRAP_LOCK = "requirements-bootstrap.lock"
+DOWNLOAD_LOCK = "requirements-download.lock"
 # Each set contains the sets above it, so a larger one that is installed serves for a smaller one.
 SETS = {
     "run": ("requirements-run.lock",),
@@ -174,6 +174,19 @@ def install_packages(environment: Environment, chosen: str) -> None:
             "the packages could not be installed; the lines above say why. Check that a package index can be reached "
             "(PIP_INDEX_URL, UV_INDEX_URL, HTTPS_PROXY) and that the disk is not full, then run the same command again"
         )
+
+
+def install_download_client(environment: Environment, folder: Path) -> None:
+    """Install what downloads Kafka's jars into a folder outside ``.venv``: it is needed once, by no process that stays.
+
+    Raises:
+        SetupError: neither uv nor pip could.
+    """
+    options = ("--quiet", "--target", str(folder), "--require-hashes", "-r", str(environment.root / DOWNLOAD_LOCK))
+    if environment.uv.is_file() and run(uv_pip(environment, "install", *options)):
+        return
+    if not environment.python.is_file() or not run(pip(environment, "install", *options)):
+        raise SetupError("The packages that download Apache Kafka could not be installed; the lines above say why")
 
 
 def locked_names(locks: Iterable[Path]) -> set[str]:
