@@ -20,8 +20,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # `make run` needs the smallest of the three sets of packages: run, postgres, dev.
-SET := run
-run: SET = $(if $(filter postgres,$(or $(DB),$(LAKSA_DB))),postgres,run)
+SET = $(if $(filter postgres,$(or $(DB),$(LAKSA_DB))),postgres,run)
 setup-dev: SET = dev
 setup: ## make .venv with what `make run` needs; the other targets do it by themselves
 setup-dev: ## the same, with what tests, lint and benchmarks need too

@@ -26,7 +26,7 @@ SETS = {
     "postgres": ("requirements-run.lock", "requirements-postgres.lock"),
     "dev": ("requirements.lock",),
 }
-DOWNLOAD_MB = {"run": 100, "postgres": 125, "dev": 270}  # on Linux, with nothing in the cache
+DOWNLOAD_MB = {"run": 80, "postgres": 105, "dev": 240}  # on Linux, with nothing in the cache
 PURPOSES = {"run": "to run the pipeline", "postgres": "to run it with PostgreSQL", "dev": "to run, test and lint"}
 # The shell part lets the script work where the path of .venv has spaces or is longer than a #! line may be.
 SCRIPT = """\
