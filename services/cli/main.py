@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -144,7 +144,8 @@ def topics_apply_command(
 
     Ends with 1 where something is left that is not changed from here, and says what to do about it.
     """
-    from services.cli.deploy.topics_command import apply
+    with _topics_client():
+        from services.cli.deploy.topics_command import apply
 
     console = Console(highlight=False)
     raise typer.Exit(_outcome(apply(None, console, users_file=users, wide=partitions), console))
@@ -153,10 +154,22 @@ def topics_apply_command(
 @topics_app.command("check")
 def topics_check_command(partitions: Partitions = None) -> None:
     """Change nothing; end with 1 and a line for each topic, user or rule that is not as it should be."""
-    from services.cli.deploy.topics_command import check
+    with _topics_client():
+        from services.cli.deploy.topics_command import check
 
     console = Console(highlight=False)
     raise typer.Exit(_outcome(check(None, console, wide=partitions), console))
+
+
+@contextlib.contextmanager
+def _topics_client() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "confluent_kafka":
+            raise
+        typer.echo("laksa topics needs confluent-kafka: `make setup-dev` installs it, and the image has it", err=True)
+        raise typer.Exit(1) from None
 
 
 def _layout() -> Any:
