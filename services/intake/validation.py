@@ -1,7 +1,7 @@
 """Validates what a channel sends: bytes in, a submission or a refusal out. Pure; used for HTTP and Kafka.
 
-Two policies (``promises.md``, Bad input): reports are checked strictly; a 112 call is repaired and flagged, and refused
-only if it has neither text nor category.
+Two policies (``docs/promises.md``, Bad input): reports are checked strictly; a 112 call is repaired and flagged, and
+refused only if it has neither text nor category.
 """
 
 from dataclasses import dataclass

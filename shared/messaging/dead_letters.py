@@ -130,7 +130,7 @@ class DeadLetterLimit:
     """Counts, per partition, the errors that our own code did not classify.
 
     More than 5 in a row, or more than 20 of the last 100 once 100 were seen, look like a bad deploy and not like bad
-    records (``promises.md``, dead letters, 5).
+    records (``docs/promises.md``, Dead letters, 5).
     """
 
     _consecutive: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
