@@ -72,7 +72,7 @@ class FrontDoor:
         """
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(TryAgain),
-            wait=_pause,
+            wait=pause_before,
             stop=stop_never if seconds is None else stop_after_delay(seconds),
             reraise=True,
         )
@@ -111,7 +111,7 @@ class FrontDoor:
             raise TryAgain(f"No answer ({type(error).__name__})") from error
 
 
-def _pause(state: RetryCallState) -> float:
+def pause_before(state: RetryCallState) -> float:
     """What intake asked for, or longer each time; never quite the same for all who were refused together."""
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, TryAgain) and error.after is not None:

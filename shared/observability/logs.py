@@ -13,6 +13,7 @@ import structlog
 
 from shared.errors import LaksaError
 from shared.events.envelope import Attributes
+from shared.observability.expected_lines import LowerExpectedLines
 from shared.observability.tracing import trace_id_of
 
 Logger = structlog.stdlib.BoundLogger
@@ -40,7 +41,7 @@ def configure_logs(service: str, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=steps,
+            foreign_pre_chain=[*steps, structlog.stdlib.ExtraAdder(allow=["reason"])],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 rename,
@@ -48,6 +49,7 @@ def configure_logs(service: str, level: str = "INFO") -> None:
             ],
         )
     )
+    handler.addFilter(LowerExpectedLines(logging.getLevelNamesMapping()[level]))
     logging.raiseExceptions = False  # a closed stderr must not take the service down
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for noisy in ("aiokafka", "uvicorn.access", "aiosqlite", "faststream"):
