@@ -1,7 +1,7 @@
-"""Lines that aiokafka logs as errors or warnings although nothing is wrong. They are logged at INFO, with the reason.
+"""Lines that aiokafka logs as errors or warnings on a healthy start. They are logged at INFO, with the reason.
 
-Only what is listed here, and only for as long as it is expected; all else keeps its level. aiokafka's message
-templates are matched, not their texts.
+Only the lines listed here, and only while they are expected; all others keep their level. Lines are matched by their
+message template.
 """
 
 import logging
@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-START_SECONDS = 60.0  # what a service that starts together with its Kafka may meet; later it is a fault
+START_SECONDS = 60.0  # a service may start together with its Kafka; later the same line is a fault
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Why a line is no fault; ``at_start`` where that holds only while the process starts."""
+    """Why a line is not a fault; ``at_start``: only while the process starts."""
 
     reason: str
     at_start: bool

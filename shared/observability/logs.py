@@ -22,7 +22,7 @@ Logger = structlog.stdlib.BoundLogger
 def configure_logs(service: str, level: str = "INFO") -> None:
     """Send every line of this process, libraries' included, to stderr as JSON. Call once, from ``__main__``.
 
-    Our own lines go there straight: by way of the standard library each would cost three times as much.
+    Our own lines bypass the standard library, which would make each three times as expensive.
     """
     steps: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -50,7 +50,7 @@ def configure_logs(service: str, level: str = "INFO") -> None:
         )
     )
     handler.addFilter(LowerExpectedLines(logging.getLevelNamesMapping()[level]))
-    logging.raiseExceptions = False  # a closed stderr must not take the service down
+    logging.raiseExceptions = False  # a closed stderr must not stop the service
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for noisy in ("aiokafka", "uvicorn.access", "aiosqlite", "faststream"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -58,7 +58,7 @@ def configure_logs(service: str, level: str = "INFO") -> None:
 
 
 def logger(name: str) -> Logger:
-    """A logger; cheap, binds nothing until it is first used."""
+    """A logger; creating it is cheap, it is bound at its first use."""
     log: Logger = structlog.stdlib.get_logger(name)
     return log
 
@@ -73,9 +73,9 @@ def log_context(attributes: Attributes) -> Iterator[None]:
 
 
 def _describe(exc_info: structlog.typing.ExcInfo) -> list[str]:
-    """The chain of errors, each with its places in the code.
+    """The chain of errors, each with its stack frames.
 
-    Only our own errors keep their text: others quote what they choked on, and that may be a caller's phone number.
+    Only our own errors keep their text: others quote their input, which may be a caller's phone number.
     """
     lines: list[str] = []
     error: BaseException | None = exc_info[1]
@@ -93,7 +93,7 @@ def _to_json(value: object, **_options: object) -> bytes:
 
 
 class _Stderr:
-    """Standard error as a file whose reader may be gone: that must not take the service down."""
+    """Standard error as a file; if its reader is gone, lines are dropped and the service goes on."""
 
     def write(self, line: bytes) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -101,4 +101,4 @@ class _Stderr:
             sys.stderr.buffer.flush()
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Nothing is buffered."""
