@@ -1,9 +1,18 @@
 """The pipeline as its users see it: intake's front door and what stats answers, over HTTP."""
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_delay,
+    stop_never,
+    wait_exponential_jitter,
+)
 
 from services.cli.reference.synthetic_reports import ReferenceRequest
 from shared.errors import LaksaError, TransientError
@@ -13,6 +22,8 @@ CONSERVATION = "/v1/conservation"
 TABLE = f"/v1/stats/112?from={FROM_MONTH}&to={TO_MONTH}"
 PATHS = {"report": "/v1/reports", "call": "/v1/calls"}
 LONGEST_RETRY_AFTER = 10.0
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 2.0
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
@@ -52,6 +63,21 @@ class FrontDoor:
             headers={"X-API-Key": self._api_keys[request.channel]},
         )
 
+    async def send_until_accepted(self, request: ReferenceRequest, *, seconds: float | None = None) -> dict[str, Any]:
+        """Send again for as long as intake says "not now", or for so many seconds; the answer of the 202.
+
+        Raises:
+            TryAgain: the time is up.
+            Refused: intake says no for good.
+        """
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(TryAgain),
+            wait=pause_before,
+            stop=stop_never if seconds is None else stop_after_delay(seconds),
+            reraise=True,
+        )
+        return await retrying(self.send, request)
+
     async def ask_stats(self, path: str) -> dict[str, Any]:
         """What stats answers to a path.
 
@@ -83,6 +109,14 @@ class FrontDoor:
                 raise await _error_of(answer)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise TryAgain(f"No answer ({type(error).__name__})") from error
+
+
+def pause_before(state: RetryCallState) -> float:
+    """What intake asked for, or longer each time; never quite the same for all who were refused together."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, TryAgain) and error.after is not None:
+        return error.after + random.uniform(0, FIRST_PAUSE)  # noqa: S311  # jitter is no secret
+    return wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE)(state)
 
 
 async def _error_of(answer: aiohttp.ClientResponse) -> TryAgain | Refused:

@@ -22,15 +22,15 @@ class Health:
     halted: str | None = None
 
     def add(self, name: str, check: Check) -> None:
-        """Ask this check too, from now on."""
+        """Add a check."""
         self.checks[name] = check
 
     def halt(self, reason: str) -> None:
-        """Report not ready, whatever the checks say."""
+        """Report not ready, whatever the checks return."""
         self.halted = reason
 
     async def ready(self) -> tuple[bool, Mapping[str, str]]:
-        """Whether all is well, and what each check said: ``ok`` or the reason."""
+        """Whether all checks pass, and the result of each: ``ok`` or the reason."""
         names = list(self.checks)
         answers = await asyncio.gather(*(_answer(self.checks[name]) for name in names))
         said = dict(zip(names, answers, strict=True))
@@ -46,6 +46,6 @@ async def _answer(check: Check) -> str:
         return f"no answer within {CHECK_SECONDS:g} s"
     except LaksaError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001  # a probe reports whatever is wrong; it must not be a 500
+    except Exception as error:  # noqa: BLE001  # a probe reports every failure; it must not answer 500
         return type(error).__name__
     return "ok"

@@ -12,14 +12,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import orjson
 import yaml
 from aiohttp import web
 from standardwebhooks import Webhook
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from services.cli.settings import CallCentreSettings
 from shared.observability.logs import configure_logs, logger
@@ -27,7 +28,9 @@ from shared.observability.logs import configure_logs, logger
 MOODS = 10  # one delivery in ten meets each mood that is not plain
 TRIES_IGNORED = 2
 ACK_TIMEOUT = aiohttp.ClientTimeout(total=5)
-ACK_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)  # the notifier may be starting again; a push then comes again too
+ACK_TRIES = 6  # the notifier may be starting again; a push then comes again too
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 8.0
 MAX_BODY_BYTES = 256 * 1024
 
 log = logger(__name__)
@@ -114,23 +117,32 @@ class CallCentre:
         task.add_done_callback(self._acknowledging.discard)
 
     async def _acknowledge(self, endpoint: str, secret: str, delivery_id: str, ack_url: str) -> None:
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type((aiohttp.ClientError, OSError)),
+            wait=wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE),
+            stop=stop_after_attempt(ACK_TRIES),
+            reraise=True,
+        )
+        try:
+            status: int = await retrying(self._post, endpoint, secret, delivery_id, ack_url)
+        except (aiohttp.ClientError, OSError) as error:
+            said = error.status if isinstance(error, aiohttp.ClientResponseError) else type(error).__name__
+            log.warning("The acknowledgement was not taken", endpoint=endpoint, delivery=delivery_id, said=said)
+        else:
+            log.info("Acknowledged", endpoint=endpoint, delivery=delivery_id, status=status)
+
+    async def _post(self, endpoint: str, secret: str, delivery_id: str, ack_url: str) -> int:
+        """Acknowledge once; the status of the answer, 4xx included: another try would not change it.
+
+        Raises:
+            aiohttp.ClientError, OSError: no answer, or one that may be another one next time.
+        """
         body = orjson.dumps({"by": f"petugas {endpoint}"})
-        for pause in (*ACK_PAUSES, None):
-            try:
-                headers = signed_headers(secret, delivery_id, body)
-                async with self._session.post(ack_url, data=body, headers=headers, timeout=ACK_TIMEOUT) as answer:
-                    status = answer.status
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                said: Any = type(error).__name__
-            else:
-                if status < 500:  # noqa: PLR2004  # HTTP: 4xx is final here
-                    log.info("Acknowledged", endpoint=endpoint, delivery=delivery_id, status=status)
-                    return
-                said = status
-            if pause is None:
-                log.warning("The acknowledgement was not taken", endpoint=endpoint, delivery=delivery_id, said=said)
-                return
-            await asyncio.sleep(pause)
+        headers = signed_headers(secret, delivery_id, body)
+        async with self._session.post(ack_url, data=body, headers=headers, timeout=ACK_TIMEOUT) as answer:
+            if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                answer.raise_for_status()
+            return answer.status
 
 
 SETTINGS = web.AppKey("settings", CallCentreSettings)

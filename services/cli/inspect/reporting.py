@@ -69,14 +69,10 @@ async def follow_report(draft: Draft, layout: Layout, console: Console, seconds:
 
 
 async def _send(door: FrontDoor, draft: Draft) -> dict[str, Any]:
-    give_up = time.monotonic() + SEND_SECONDS
-    while True:
-        try:
-            return await door.send(draft.request())
-        except TryAgain as wait:
-            if time.monotonic() > give_up:
-                raise LaksaError(f"intake did not take the report in {SEND_SECONDS:g} s: {wait}") from wait
-            await asyncio.sleep(wait.after or POLL_SECONDS)
+    try:
+        return await door.send_until_accepted(draft.request(), seconds=SEND_SECONDS)
+    except TryAgain as error:
+        raise LaksaError(f"intake did not take the report in {SEND_SECONDS:g} s: {error}") from error
 
 
 async def _follow(door: FrontDoor, report_id: str, console: Console, seconds: float) -> int:

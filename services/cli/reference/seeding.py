@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from services.cli.front_door import FrontDoor, TryAgain
+from services.cli.front_door import FrontDoor
 from services.cli.layout import Layout, read_json, write_private
 from services.cli.reference.synthetic_reports import ReferenceRequest, backfill_calls_2024, mixed_day
 
 AT_ONCE = 16
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 2.0
 
 
 @dataclass
@@ -60,23 +58,11 @@ async def send_reference_data(layout: Layout, door: FrontDoor, progress: Callabl
     state.save(layout)  # before the first is sent, or a repeat would be made for another moment
     progress(len(state.confirmed), len(requests))
     for some in _in_groups(missing, AT_ONCE):
-        await asyncio.gather(*(_send_until_accepted(door, request) for _, request in some))
+        await asyncio.gather(*(door.send_until_accepted(request) for _, request in some))
         state.confirmed.update(number for number, _ in some)
         state.save(layout)
         progress(len(state.confirmed), len(requests))
     return len(missing)
-
-
-async def _send_until_accepted(door: FrontDoor, request: ReferenceRequest) -> None:
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            await door.send(request)
-        except TryAgain as wait:
-            await asyncio.sleep(wait.after if wait.after is not None else pause)
-            pause = min(LONGEST_PAUSE, pause * 2)
-        else:
-            return
 
 
 def _in_groups(

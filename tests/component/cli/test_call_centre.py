@@ -59,7 +59,8 @@ class Served:
 @pytest.fixture
 async def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
     """The real application on a socket, with the endpoints file that `laksa run` writes."""
-    monkeypatch.setattr(call_centre, "ACK_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(call_centre, "FIRST_PAUSE", 0.005)
+    monkeypatch.setattr(call_centre, "ACK_TRIES", 3)
     layout = Layout(tmp_path)
     write_configuration(layout, load_secrets(layout), "http://127.0.0.1:1")
     app = make_app(CallCentreSettings(endpoints_file=layout.endpoints))

@@ -14,9 +14,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from services.cli import front_door
 from services.cli.front_door import FrontDoor, Refused
 from services.cli.layout import Layout
-from services.cli.reference import seeding
 from services.cli.reference.seeding import AT_ONCE, SeedState, reference_requests, send_reference_data
 from shared.domain.lanes import Channel
 from tests.support.waiting import eventually
@@ -105,7 +105,7 @@ async def intake() -> AsyncIterator[Intake]:
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """An empty data folder, and no patience."""
-    monkeypatch.setattr(seeding, "FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(front_door, "FIRST_PAUSE", 0.002)
     return Layout(tmp_path)
 
 
