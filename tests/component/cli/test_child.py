@@ -307,7 +307,7 @@ async def test_a_program_of_the_plan_starts_and_stops(watched: Watched, tmp_path
     await it.stop()
     assert is_gone(pid)()
     assert watched.said("killing") == []
-    assert len(watched.said("WARNING A push without a good signature endpoint=bpbd-callcentre")) == 1
+    assert len(watched.said("WARNING A push without a valid signature endpoint=bpbd-callcentre")) == 1
 
 
 class _FullDisk(list[int | None]):
