@@ -198,7 +198,7 @@ def test_the_progress_adds_up(maven: MavenServer, cache: JarCache) -> None:
     total = sum(jar.size for jar in jars)
     assert told[0] == FetchProgress(0, total, 5)
     assert told[-1] == FetchProgress(total, total, 5)
-    assert all(0 <= one.bytes_done <= total for one in told)
+    assert all(0 <= progress.bytes_done <= total for progress in told)
 
 
 def test_nothing_is_told_when_nothing_is_fetched(maven: MavenServer, cache: JarCache) -> None:
