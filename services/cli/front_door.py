@@ -1,4 +1,4 @@
-"""The pipeline as its users see it: intake's front door and what stats answers, over HTTP."""
+"""An HTTP client of intake and stats, as the pipeline's users are."""
 
 import random
 from collections.abc import Mapping
@@ -28,11 +28,11 @@ TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 class Refused(LaksaError):  # noqa: N818  # named after what happened
-    """A definite no; the message has the status and the problem's code."""
+    """A final refusal; the message has the status and the problem's code."""
 
 
 class TryAgain(TransientError):  # noqa: N818  # named after what to do
-    """Not now: no answer, or one that says so. ``after`` is how long to wait, in seconds, where the answer said it."""
+    """No answer, or one that asks to try again; ``after`` is the answer's Retry-After in seconds, if it has one."""
 
     def __init__(self, what: str, after: float | None = None) -> None:
         super().__init__(what)
@@ -50,11 +50,11 @@ class FrontDoor:
         self._api_keys = api_keys
 
     async def send(self, request: ReferenceRequest) -> dict[str, Any]:
-        """Send a report or a call as its channel would; the answer of the 202.
+        """Send a report or a call as its channel would and return the body of the 202.
 
         Raises:
-            TryAgain: intake is away, full, or busy with the same report; sending again is harmless.
-            Refused: intake says no for good.
+            TryAgain: intake is down, full, or busy with the same report; sending again is harmless.
+            Refused: intake refuses it for good.
         """
         return await self._exchange(
             "POST",
@@ -79,16 +79,16 @@ class FrontDoor:
         return await retrying(self.send, request)
 
     async def ask_stats(self, path: str) -> dict[str, Any]:
-        """What stats answers to a path.
+        """The answer of stats to a path.
 
         Raises:
-            TryAgain: it does not answer, or does not know yet.
-            Refused: it says no for good.
+            TryAgain: it does not answer, or does not know the answer yet.
+            Refused: it refuses for good.
         """
         return await self._exchange("GET", self._services["stats"] + path)
 
     async def read_metrics(self, service: str) -> str:
-        """A service's metrics as Prometheus would read them.
+        """A service's metrics in the text format of Prometheus.
 
         Raises:
             TryAgain: it does not answer.

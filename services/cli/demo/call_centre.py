@@ -1,8 +1,8 @@
 """A demo call centre for all departments: a real HTTP receiver of the notifier's pushes.
 
-It verifies each signature, acknowledges most reports at once and treats a few, chosen by their delivery id, as real
-call centres now and then do: it is out of order for the first tries, or takes a report and never answers. So every
-state of a delivery is seen. Run as ``python -m services.cli.demo.call_centre``.
+It verifies each signature and acknowledges most reports at once. For a few, chosen by their delivery id, it behaves
+like a call centre with a problem: it answers 503 to the first tries, or accepts a report and never acknowledges it.
+So a demo shows every state of a delivery. Run as ``python -m services.cli.demo.call_centre``.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from services.cli.settings import CallCentreSettings
 from shared.observability.logs import configure_logs, logger
 
-MOODS = 10  # one delivery in ten meets each mood that is not plain
+MOODS = 10  # one delivery in ten gets each mood but the plain one
 TRIES_IGNORED = 2
 ACK_TIMEOUT = aiohttp.ClientTimeout(total=5)
-ACK_TRIES = 6  # the notifier may be starting again; a push then comes again too
+ACK_TRIES = 6  # the notifier may be restarting
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 8.0
 MAX_BODY_BYTES = 256 * 1024
@@ -41,12 +41,12 @@ class Mood(Enum):
 
     ACKNOWLEDGES = "acknowledges"
     OUT_OF_ORDER = "out of order at first"  # answers 503 to the first tries
-    SLOW = "takes it, acknowledges when pushed again"
-    NEVER = "takes it, never acknowledges"
+    SLOW = "accepts it, acknowledges when pushed again"
+    NEVER = "accepts it, never acknowledges"
 
 
 def mood_of(delivery_id: str, lane: str) -> Mood:
-    """The same delivery always meets the same mood. Nobody leaves an emergency lying for ever, not even here."""
+    """The mood for a delivery, always the same. Every emergency is acknowledged in the end."""
     number = hashlib.sha256(delivery_id.encode()).digest()[0] % MOODS
     if number == 0:
         return Mood.OUT_OF_ORDER
@@ -63,7 +63,7 @@ def read_secrets(endpoints_file: Path) -> dict[str, str]:
 
 def signed_headers(secret: str, message_id: str, body: bytes) -> dict[str, str]:
     """Standard Webhooks headers over a body, as of now."""
-    now = datetime.now(UTC)  # the library reads the digits of any zone as UTC
+    now = datetime.now(UTC)  # the library takes the clock time of any zone for UTC
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(now.timestamp())),
@@ -73,16 +73,16 @@ def signed_headers(secret: str, message_id: str, body: bytes) -> dict[str, str]:
 
 
 def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether the secret's owner sent this, within the last minutes."""
+    """Whether the owner of the secret signed this within the last minutes."""
     try:
         Webhook(secret).verify(body, dict(headers), json_parse=False)
-    except Exception:  # noqa: BLE001  # the library raises anything for malformed headers; all of it means no
+    except Exception:  # noqa: BLE001  # the library raises any exception for malformed headers
         return False
     return True
 
 
 class CallCentre:
-    """Takes pushes for every endpoint and acknowledges through ``ack_url``."""
+    """Receives the pushes for every endpoint and acknowledges them at their ``ack_url``."""
 
     def __init__(self, secrets: Mapping[str, str], session: aiohttp.ClientSession) -> None:
         self._secrets = secrets
@@ -91,19 +91,26 @@ class CallCentre:
         self._acknowledging: set[asyncio.Task[None]] = set()
 
     async def take_push(self, request: web.Request) -> web.Response:
-        """One push: 401 without a good signature, 503 where it is out of order, else 204."""
+        """Answer a push: 401 without a valid signature, 503 while it is out of order, else 204."""
         endpoint = request.match_info["endpoint"]
         body = await request.read()
         secret = self._secrets.get(endpoint)
         if secret is None or not is_signed(secret, request.headers, body):
-            log.warning("A push without a good signature", endpoint=endpoint)
+            log.warning("A push without a valid signature", endpoint=endpoint)
             return web.Response(status=401)
         delivery_id = request.headers["webhook-id"]
         push = orjson.loads(body)
         mood = mood_of(delivery_id, str(push["data"].get("lane", "")))
         self._tries[delivery_id] += 1
         tries = self._tries[delivery_id]
-        log.info("A push", endpoint=endpoint, delivery=delivery_id, type=push["type"], mood=mood.value, tries=tries)
+        log.info(
+            "A push was received",
+            endpoint=endpoint,
+            delivery=delivery_id,
+            type=push["type"],
+            mood=mood.value,
+            tries=tries,
+        )
         if mood is Mood.OUT_OF_ORDER and tries <= TRIES_IGNORED:
             return web.Response(status=503)
         if mood is Mood.NEVER or (mood is Mood.SLOW and tries <= TRIES_IGNORED):
@@ -127,9 +134,9 @@ class CallCentre:
             status: int = await retrying(self._post, endpoint, secret, delivery_id, ack_url)
         except (aiohttp.ClientError, OSError) as error:
             said = error.status if isinstance(error, aiohttp.ClientResponseError) else type(error).__name__
-            log.warning("The acknowledgement was not taken", endpoint=endpoint, delivery=delivery_id, said=said)
+            log.warning("An acknowledgement was not accepted", endpoint=endpoint, delivery=delivery_id, said=said)
         else:
-            log.info("Acknowledged", endpoint=endpoint, delivery=delivery_id, status=status)
+            log.info("A push was acknowledged", endpoint=endpoint, delivery=delivery_id, status=status)
 
     async def _post(self, endpoint: str, secret: str, delivery_id: str, ack_url: str) -> int:
         """Acknowledge once; the status of the answer, 4xx included: another try would not change it.
@@ -157,7 +164,7 @@ async def _centre_of(app: web.Application) -> AsyncIterator[None]:
 
 
 def make_app(settings: CallCentreSettings) -> web.Application:
-    """The routes; the call centre itself opens with the server."""
+    """The routes; the call centre is made when the server starts."""
 
     async def ready(_request: web.Request) -> web.Response:
         return web.json_response({"ready": True, "checks": {}})
@@ -175,7 +182,7 @@ def make_app(settings: CallCentreSettings) -> web.Application:
 
 
 def tls_of(settings: CallCentreSettings) -> ssl.SSLContext | None:
-    """What to serve https with, where a certificate is set."""
+    """The TLS context, if a certificate is set."""
     if settings.tls_certificate_file is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -20,10 +20,10 @@ console = Console(soft_wrap=True)
 
 
 async def run_until_stopped(kafka: EmbeddedKafka) -> None:
-    """Run it until Ctrl-C or SIGTERM.
+    """Run Kafka until Ctrl-C or SIGTERM.
 
     Raises:
-        BrokerNotReadyError: Kafka did not start, or ended by itself.
+        BrokerNotReadyError: Kafka did not start, or ended unexpectedly.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -37,17 +37,17 @@ async def run_until_stopped(kafka: EmbeddedKafka) -> None:
         while kafka.pid is not None:
             if await wait_or_stop(stop, WATCH_S):
                 return
-        raise BrokerNotReadyError(f"Kafka ended by itself; its log is {kafka.folders.log_file}")
+        raise BrokerNotReadyError(f"Kafka ended unexpectedly; its log is {kafka.folders.log_file}")
     finally:
         await kafka.stop()
 
 
 def main(
     var: Annotated[Path, typer.Option(help="Folder for its data and log")] = Path("var"),
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; another free one if it is taken")] = DEFAULT_PORT,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; another free one if this one is taken")] = DEFAULT_PORT,
     heap: Annotated[int, typer.Option(help="Largest heap of its JVM, in MiB")] = 256,
 ) -> None:
-    """Run Apache Kafka below VAR until Ctrl-C. It is fetched once; no Docker, no root and no Java are needed."""
+    """Run Apache Kafka below VAR until Ctrl-C. It is downloaded once; it needs no Docker, root or Java."""
     kafka = EmbeddedKafka(var, port=port, heap_mib=heap)
     try:
         with fetch_bar(console) as report:
