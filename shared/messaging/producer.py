@@ -220,7 +220,7 @@ async def _hand_over(
     client: AIOKafkaProducer, records: Sequence[OutgoingRecord], futures: list["asyncio.Future[object]"]
 ) -> None:
     """Give records to the client, batch by batch; what was given before a failure stands in ``futures``."""
-    sets = await _partitioned(client, records)
+    sets = await partitioned(client, records)
     while sets:
         for place, batches in sets.items():
             topic, partition = place
@@ -228,7 +228,7 @@ async def _hand_over(
         sets = {place: batches for place, batches in sets.items() if batches}
 
 
-async def _partitioned(
+async def partitioned(
     client: AIOKafkaProducer, records: Sequence[OutgoingRecord]
 ) -> dict[tuple[str, int], list[BatchBuilder]]:
     """The records as batches of their partitions, each key's in order.

@@ -1,6 +1,5 @@
 """A notifier's parts for tests, put together without Kafka, with everything that does not matter filled in."""
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -170,8 +169,7 @@ class Notifier:
 
     async def pushes_ended(self) -> None:
         """Wait for the pushes in hand."""
-        if self.push_loop._in_hand:
-            await asyncio.wait(list(self.push_loop._in_hand), timeout=30)
+        await self.push_loop.wait_for_pushes(30)
 
     async def facts(self) -> list[tuple[str, DeliveryChanged]]:
         """The lifecycle facts so far: kind and body."""
