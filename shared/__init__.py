@@ -1,3 +1,3 @@
-"""What the services have in common. Never imports a service."""
+"""Code that several services use. Never imports a service."""
 
-VERSION = "0.1.0"  # as in pyproject.toml; the services run from a source tree that need not be installed
+VERSION = "0.1.0"  # the same as in pyproject.toml; services may run from a source tree that is not installed

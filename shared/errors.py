@@ -1,7 +1,7 @@
-"""The one tree of errors. Its two branches alone decide what becomes of a record.
+"""The error hierarchy. Its two branches decide what happens to a record.
 
-Permanent: trying again cannot help, so the record is dead-lettered. Transient: something around us is down, so the
-record waits. No message quotes a value: it may hold a caller's phone number.
+Permanent: a retry cannot help, so the record is dead-lettered. Transient: a dependency is down, so the record waits. No
+message quotes a value: it may contain a caller's phone number.
 """
 
 from typing import ClassVar, Literal
@@ -21,21 +21,21 @@ DeadLetterCode = Literal[
 
 
 class LaksaError(Exception):
-    """Whatever this project raises on purpose."""
+    """Base class of all errors of this project."""
 
 
 class ConfigurationError(LaksaError):
-    """A setting or a file that the person running this has to change; the message says how."""
+    """A setting or file must be changed; the message says how."""
 
 
 class PermanentError(LaksaError):
-    """Trying again cannot help."""
+    """A retry cannot help."""
 
     code: ClassVar[DeadLetterCode] = "unclassified"
 
 
 class TransientError(LaksaError):
-    """Something around us is down; the same record will do later."""
+    """A dependency is down; the same record can succeed later."""
 
 
 class UnreadableBody(PermanentError):  # noqa: N818  # named after what happened, as the dead-letter codes are
@@ -45,7 +45,7 @@ class UnreadableBody(PermanentError):  # noqa: N818  # named after what happened
 
 
 class MissingAttribute(PermanentError):  # noqa: N818  # as above
-    """A CloudEvents attribute that we cannot do without is missing or is not text."""
+    """A required CloudEvents attribute is missing or is not text."""
 
     code = "missing_attribute"
 
@@ -57,13 +57,13 @@ class UnknownEventType(PermanentError):  # noqa: N818  # as above
 
 
 class UnsupportedVersion(PermanentError):  # noqa: N818  # as above
-    """A version of CloudEvents, or of an event, that we do not read."""
+    """A version of CloudEvents or of an event that is not supported."""
 
     code = "unsupported_version"
 
 
 class InvalidEvent(PermanentError):  # noqa: N818  # as above
-    """JSON, but not the fields that this event type has."""
+    """The JSON body does not match the event type's schema."""
 
     code = "invalid_event"
 
@@ -75,29 +75,29 @@ class WorkflowRefused(PermanentError):  # noqa: N818  # as above
 
 
 class UnknownReport(PermanentError):  # noqa: N818  # as above
-    """An answer to a report that was never accepted here."""
+    """An answer to a report that this intake never accepted."""
 
     code = "unknown_report"
 
 
 class IdempotencyMismatch(PermanentError):  # noqa: N818  # as above
-    """Another body came under the same reference or key before."""
+    """The same reference or key was used before with another body."""
 
     code = "idempotency_mismatch"
 
 
 class RecordTooLarge(PermanentError):  # noqa: N818  # as above
-    """What follows from this record is larger than Kafka takes."""
+    """An output of this record is larger than Kafka's limit."""
 
     code = "too_large"
 
 
 class BrokerUnavailable(TransientError):  # noqa: N818  # as above
-    """Kafka did not acknowledge in time. The result is unknown, not failed."""
+    """Kafka did not acknowledge in time. The outcome is unknown: the record may have been stored."""
 
 
 class TopicMissing(BrokerUnavailable):
-    """A topic is not there yet; the message says what to run."""
+    """A topic does not exist yet; the message says what to run."""
 
 
 class DatabaseUnavailable(TransientError):  # noqa: N818  # as above

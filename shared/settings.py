@@ -9,11 +9,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 SaslMechanism = Literal["SCRAM-SHA-512", "PLAIN"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
-COPIES_OF_A_CLUSTER = 3  # with fewer, needing two copies would stop everything when one node is away
+COPIES_OF_A_CLUSTER = 3  # with fewer replicas, min.insync.replicas=2 would stop all writes when one node is down
 
 
 class KafkaSettings(BaseSettings):
-    """How to reach Kafka; all that a client needs, so that code never asks which kind of broker it is."""
+    """The connection to Kafka; everything a client needs, so that code never depends on the kind of broker."""
 
     model_config = SettingsConfigDict(env_prefix="LAKSA_KAFKA_", extra="ignore")
 
@@ -42,7 +42,7 @@ class KafkaSettings(BaseSettings):
 
 
 class ServiceSettings(BaseSettings):
-    """What each service reads; a service's own class adds to it."""
+    """Settings of every service; each service's own class extends it."""
 
     model_config = SettingsConfigDict(env_prefix="LAKSA_", extra="ignore")
 

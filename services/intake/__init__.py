@@ -1,1 +1,1 @@
-"""Intake: takes reports and 112 calls from the channels and loses none that it has accepted."""
+"""Intake: accepts reports and 112 calls from the channels and loses none that it has accepted."""

@@ -1,4 +1,4 @@
-"""Who may send: the channels' API keys, as hashes, and what each may do."""
+"""The channels' API keys, stored as hashes, and the scopes of each."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from shared.errors import ConfigurationError
 
 
 class Scope(StrEnum):
-    """What a channel may do besides sending live reports."""
+    """A permission beyond sending live reports."""
 
     CALLS = "calls"
     BACKFILL = "backfill"
@@ -27,18 +27,18 @@ SCOPE_OF_MODE: Mapping[Mode, Scope] = {Mode.BACKFILL: Scope.BACKFILL, Mode.EXERC
 
 
 class KeyEntry(BaseModel):
-    """One key of a channel. Several entries may share a name: a key is rotated by adding the new one first."""
+    """One key of a channel. Several entries may have the same name: to rotate a key, add the new one first."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # YAML reads an unquoted 112 as a number
+    # YAML parses an unquoted 112 as a number
     name: Annotated[Channel, BeforeValidator(str)] = Field(description="The channel")
     key_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the key, in lower-case hex")
-    scopes: frozenset[Scope] = Field(default=frozenset(), description="What it may do besides live reports")
+    scopes: frozenset[Scope] = Field(default=frozenset(), description="Scopes of this key")
 
 
 class ChannelsFile(BaseModel):
-    """The file as a whole."""
+    """The channels file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,25 +47,25 @@ class ChannelsFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedChannel:
-    """A channel that has shown who it is, or whose Kafka topic names it."""
+    """A channel identified by its API key or by its Kafka topic."""
 
     channel: Channel
     scopes: frozenset[Scope]
 
     def may_send(self, mode: Mode) -> bool:
-        """Whether reports of this mode are accepted from it."""
+        """Whether the channel may send reports of this mode."""
         scope = SCOPE_OF_MODE.get(mode)
         return scope is None or scope in self.scopes
 
 
 class Channels:
-    """All keys. At rest there are only hashes: a long random key needs no slow one."""
+    """All keys, stored as SHA-256 hashes: long random keys need no slow hash."""
 
     def __init__(self, entries: Sequence[KeyEntry]) -> None:
         self._entries = tuple(entries)
 
     def recognise(self, api_key: str | None) -> AuthenticatedChannel | None:
-        """Whose key this is; None for an unknown or missing one. Takes the same time for every wrong key."""
+        """The channel of an API key; None for an unknown or missing key. Takes the same time for every wrong key."""
         digest = hashlib.sha256((api_key or "").encode(errors="surrogateescape")).hexdigest()
         found = [entry for entry in self._entries if compare_digest(entry.key_sha256, digest)]
         if not api_key or not found:
@@ -73,7 +73,7 @@ class Channels:
         return AuthenticatedChannel(found[0].name, frozenset().union(*(entry.scopes for entry in found)))
 
     def of_topic(self, channel: Channel) -> AuthenticatedChannel:
-        """The sender of a channel's own topic: what one of its keys may do, the topic may."""
+        """The channel of a Kafka topic, with the scopes of all its keys."""
         scopes = (entry.scopes for entry in self._entries if entry.name == channel)
         return AuthenticatedChannel(channel, frozenset[Scope]().union(*scopes))
 
@@ -82,7 +82,7 @@ def load_channels(path: Path) -> Channels:
     """Read the channels file.
 
     Raises:
-        ConfigurationError: it is not there, is no YAML, or says something that is not known.
+        ConfigurationError: the file is missing, is not YAML, or has unknown or invalid entries.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What channels send, as strict models: no unknown field, no coercion. OpenAPI shows these."""
+"""The request bodies of channels as strict models: no unknown fields, no coercion. OpenAPI documents them."""
 
 import re
 from datetime import UTC, datetime
@@ -9,12 +9,12 @@ from pydantic_core import PydanticCustomError
 
 from shared.domain.texts import has_controls
 
-# RFC 3339 with its offset; seconds since 1970 are no time here, because nobody can tell them from milliseconds.
-# The lower bound of the year keeps every sum with an offset or a tolerance inside what a datetime can hold.
+# RFC 3339 with an offset; seconds since 1970 are refused, because they cannot be told from milliseconds.
+# The lower bound of the year keeps every sum with an offset or a tolerance inside the range of datetime.
 _MOMENT = re.compile(
     r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
 )
-TEXT_CHARACTERS = 8_000  # four pages: with the widest characters still within the 64 KiB of a request
+TEXT_CHARACTERS = 8_000  # about four pages; fits in the 64 KiB of a request even with the widest characters
 CATEGORY_CHARACTERS = 40
 LINE_ENDS = "\n\r\t\u2028\u2029"
 _LINE_END = re.compile(f"[{LINE_ENDS}]")
@@ -28,7 +28,7 @@ def _no_controls(text: str) -> str:
 
 def _one_line(text: str) -> str:
     if has_controls(text) or _LINE_END.search(text):
-        raise PydanticCustomError("control_characters", "holds control characters or line ends")
+        raise PydanticCustomError("control_characters", "contains control characters or line ends")
     return text
 
 
@@ -36,7 +36,7 @@ def read_moment(value: object) -> object:
     """An aware time in UTC from RFC 3339 text.
 
     Raises:
-        PydanticCustomError: ``naive_time``, or ``not_a_time`` for whatever else it is.
+        PydanticCustomError: ``naive_time``, or ``not_a_time`` for anything else.
     """
     if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         raise PydanticCustomError("not_a_time", "is no RFC 3339 time")
@@ -62,13 +62,13 @@ Moment = Annotated[
 
 
 class Body(BaseModel):
-    """What all bodies have in common."""
+    """Base class of all bodies."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class PlaceBody(Body):
-    """Where it is; latitude and longitude belong together and lie in the city."""
+    """The place; latitude and longitude must be given together and lie in the city."""
 
     latitude: float | None = Field(default=None, description="Degrees, WGS 84", examples=[-6.178])
     longitude: float | None = Field(default=None, description="Degrees, WGS 84", examples=[106.63])
@@ -78,7 +78,7 @@ class PlaceBody(Body):
 
 
 class PersonBody(Body):
-    """Who reports or calls; reaches nobody but those who handle the report."""
+    """The reporter or caller; only visible to those who handle the report."""
 
     name: Line | None = None
     phone: Phone | None = None
@@ -88,15 +88,17 @@ class PersonBody(Body):
 class _Shared(Body):
     category: Code | None = Field(
         default=None,
-        description="A code of the taxonomy. Unknown or none: a person at the Live Room decides",
+        description="A code of the taxonomy. If unknown or missing, the Live Room decides",
         examples=["INF-PJU"],
     )
     place: PlaceBody | None = None
     reporter: PersonBody | None = None
     source_reference: Line | None = Field(
-        default=None, description="Your own id of the report: sending it again is then harmless"
+        default=None, description="Your own id of the report; with it, a repeated request is recognised"
     )
-    occurred_at: Moment | None = Field(default=None, description="With offset; not ahead, not older than 30 days")
+    occurred_at: Moment | None = Field(
+        default=None, description="With UTC offset; not in the future, not older than 30 days"
+    )
     mode: Literal["live", "exercise", "backfill"] = Field(
         default="live", description="exercise: a drill, never counted; backfill: history, counted, never pushed"
     )
@@ -109,11 +111,11 @@ class ReportBody(_Shared):
 
 
 class CallBody(_Shared):
-    """One 112 call. At least one of text and category; what else cannot be used is left out and flagged."""
+    """One 112 call. Text or category is required; other invalid fields are left out and flagged."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["text"]}, {"required": ["category"]}]})
 
-    text: Text | None = Field(default=None, description="What the operator wrote down")
+    text: Text | None = Field(default=None, description="The operator's notes")
     call_type: Code = Field(
         description="normal, information, prank, ghost or dropped; anything else counts as normal", examples=["normal"]
     )

@@ -1,4 +1,4 @@
-"""A department's answer against that department's own course of a report. Pure."""
+"""Checks a department's answer against that department's own course of a report. Pure."""
 
 import hashlib
 import json
@@ -20,9 +20,9 @@ from shared.events.models import DepartmentAnswer
 
 @dataclass(frozen=True, slots=True)
 class CaseTransition:
-    """One accepted step of a course. ``at`` is the department's clock, ``recorded_at`` ours; both aware.
+    """One accepted transition of a course. ``at`` is the department's time, ``recorded_at`` the server's; both aware.
 
-    ``digest`` stands for the whole answer, the note included.
+    ``digest`` is a hash of the whole answer, including the note.
     """
 
     seq: int
@@ -34,7 +34,7 @@ class CaseTransition:
 
 
 def digest_of(answer: DepartmentAnswer) -> bytes:
-    """What tells a repeat of an answer from another one with the same seq."""
+    """The hash that tells a repeated answer from another answer with the same seq."""
     parts = [answer.status, answer.by, answer.at.isoformat(), answer.note]
     return hashlib.sha256(json.dumps(parts).encode()).digest()
 
@@ -42,25 +42,25 @@ def digest_of(answer: DepartmentAnswer) -> bytes:
 def next_transition(
     course: Mapping[int, CaseTransition], opd: str, answer: DepartmentAnswer, *, now: datetime
 ) -> CaseTransition:
-    """The step that an answer is, given the course so far by seq; a repeat is the very step that it was at first.
+    """The transition of an answer, given the course so far by seq; a repeat returns the first transition.
 
-    A course begins at ``routed``: a department that has the report has been routed to.
+    A course begins at ``routed``.
 
     Raises:
-        WorkflowRefused: the seq is old or used, the department may not say this, or the workflow does not allow it.
+        WorkflowRefused: the seq is old or used, the department may not set this status, or the workflow forbids it.
     """
     digest = digest_of(answer)
     known = course.get(answer.seq)
     if known is not None:
         if known.digest == digest:
             return known
-        raise WorkflowRefused("The seq was used for another answer")
+        raise WorkflowRefused("The seq was already used for another answer")
     latest = course[max(course)] if course else None
     if latest is not None and answer.seq < latest.seq:
-        raise WorkflowRefused("The seq is older than one that was accepted")
+        raise WorkflowRefused("The seq is lower than the last accepted one")
     current = latest.to_status if latest else CaseStatus.ROUTED
     target = _status_of(answer, opd)
-    # a department's clock that runs ahead must not make its next answer look stale
+    # a department's clock that runs ahead must not make its next answer stale
     since = min(latest.at, latest.recorded_at) if latest else None
     checked = check_transition(current, target, at=answer.at, since=since)
     if isinstance(checked, Refusal):
@@ -72,5 +72,5 @@ def _status_of(answer: DepartmentAnswer, opd: str) -> CaseStatus:
     allowed = LIVE_ROOM_STATUSES if opd == TRIAGE_OPD else DEPARTMENT_STATUSES
     status = CaseStatus.parse(answer.status)
     if status is None or status not in allowed:
-        raise WorkflowRefused("Not a status that a department may give")
+        raise WorkflowRefused("A department may not set this status")
     return status

@@ -1,4 +1,4 @@
-"""The events that intake tells of: a report in full, and its countable dimensions without any personal data."""
+"""Intake's events: the full report, and its dimensions for counting without personal data."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ MAX_RAW_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the channel is told, and what both events share."""
+    """The receipt for the channel, and the values that both events share."""
 
     report_id: UUID
     ticket: str
@@ -50,7 +50,7 @@ def report_records(
 ) -> list[OutgoingRecord]:
     """``report.submitted`` for the lane's router, and ``report.registered`` for the counts.
 
-    Both happen in the span of ``traceparent``.
+    Both events use the span of ``traceparent``.
     """
     subject = str(receipt.report_id)
     submitted_id = submitted_event_id(receipt.report_id, submission.digest)
@@ -99,7 +99,7 @@ def _submitted(submission: Submission, receipt: Receipt, channel: Channel, recei
 
 
 def _registered(submission: Submission, receipt: Receipt, channel: Channel, received_at: datetime) -> ReportRegistered:
-    # a code that the taxonomy does not have is what somebody typed: it stays out of what is kept for ever
+    # an unknown code is free text and may hold personal data: it must not reach a topic that is kept forever
     return ReportRegistered(
         report_id=receipt.report_id,
         ticket=receipt.ticket,
@@ -116,7 +116,7 @@ def _registered(submission: Submission, receipt: Receipt, channel: Channel, rece
 
 
 def unreadable_record(body: bytes, *, identity: UUID, received_at: datetime, traceparent: str) -> OutgoingRecord:
-    """The raw bytes of a 112 call that nobody can parse, for the supervisor."""
+    """The raw bytes of an unreadable 112 call, for the supervisor."""
     attributes = Attributes(
         id=str(identity),
         type=UNREADABLE,

@@ -1,4 +1,4 @@
-"""What is wrong with a body, field by field: shapes first, then what a shape cannot say. Pure."""
+"""The faults of a body, field by field: first the schema, then rules across fields. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ BodyT = TypeVar("BodyT", ReportBody, CallBody)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One field that cannot be used: where, a stable code, and for a text that is too long its limit."""
+    """One invalid field: its path, a stable code, and the limit if a text is too long."""
 
     path: tuple[str | int, ...]
     code: str
@@ -26,12 +26,12 @@ class Fault:
 
     @property
     def dotted(self) -> str:
-        """The path as it is shown to the client."""
+        """The path as shown to the client."""
         return ".".join(str(part) for part in self.path)
 
 
 def examine(model: type[BodyT], fields: dict[str, Any], now: datetime) -> BodyT | list[Fault]:
-    """The body where all is well, else everything that is wrong with it. ``now`` is aware."""
+    """The validated body, or all its faults. ``now`` is aware."""
     body: BodyT
     try:
         body = model.model_validate(fields)

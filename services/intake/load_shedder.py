@@ -1,4 +1,4 @@
-"""How many routine reports may be in hand at once. Past that they are refused, so that emergencies are not delayed."""
+"""Limits the reports in progress: above the limit, routine reports are refused so that emergencies are not delayed."""
 
 import asyncio
 import codecs
@@ -16,12 +16,12 @@ from shared.observability.tracing import trace_id_of
 
 TOO_BUSY: Final = "too_busy"
 RETRY_SECONDS: Final = 2
-# A refusal is given after a while, on a connection that so long brings nothing new. Given at once it would be answered
-# at once by the next report, and reading those would take the time that emergencies need.
+# A refusal is delayed, and meanwhile its connection sends nothing new. After an immediate refusal the client would send
+# the next report at once, and reading those would take the time that emergencies need.
 HOLD_SECONDS: Final = 0.3
 MOST_HELD: Final = 1_000  # each with its body, of 64 KiB at most
 _TRACE_ID: Final = b"%(trace_id)s"
-# Written once: whoever refuses thousands a second must not build thousands of documents.
+# Serialised once: under load, thousands of refusals a second must be cheap.
 _PROBLEM: Final = orjson.dumps(
     {
         "type": f"urn:problem-type:laksa:{TOO_BUSY}",
@@ -36,7 +36,7 @@ _PROBLEM: Final = orjson.dumps(
 
 
 class LoadShedder:
-    """Counts the reports and calls in hand. Those of the emergency lane are counted and never refused."""
+    """Counts the reports and calls in progress. Those of the emergency lane are counted but never refused."""
 
     def __init__(self, limit: int, taxonomy: Taxonomy) -> None:
         self._limit = limit
@@ -46,16 +46,16 @@ class LoadShedder:
 
     @property
     def in_hand(self) -> int:
-        """How many there are now."""
+        """The number in progress."""
         return self._in_hand
 
     def refuses(self, body: bytes, channel: Channel) -> bool:
-        """Whether there is no room for this report, and it is none of the emergency lane."""
+        """Whether the limit is reached and this report does not belong to the emergency lane."""
         return self._in_hand >= self._limit and not is_urgent(body, channel, self._taxonomy)
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Count one report in hand for as long as the block lasts."""
+        """Count one report as in progress during the block."""
         self._in_hand += 1
         try:
             yield
@@ -63,7 +63,7 @@ class LoadShedder:
             self._in_hand -= 1
 
     async def delay_refusal(self) -> None:
-        """Wait before a refusal is given; not where too many wait already."""
+        """Wait before a refusal, unless too many requests already wait."""
         if self._held >= MOST_HELD:
             return
         self._held += 1
@@ -74,9 +74,9 @@ class LoadShedder:
 
 
 def is_urgent(body: bytes, channel: Channel, taxonomy: Taxonomy) -> bool:
-    """Whether a report would take the emergency lane: what decides about that is looked at, and nothing is checked.
+    """Whether a report would take the emergency lane. Reads only the fields that decide this and validates nothing.
 
-    Of a body that no report can be read from the answer means nothing; it will be refused anyway.
+    For a body that is not a valid report the result does not matter: it is refused anyway.
     """
     try:
         fields = orjson.loads(body.removeprefix(codecs.BOM_UTF8))
@@ -89,6 +89,6 @@ def is_urgent(body: bytes, channel: Channel, taxonomy: Taxonomy) -> bool:
 
 
 def busy_answer(traceparent: str) -> Response:
-    """The 503 of a report that finds no room, with the time after which to come again."""
+    """The 503 response at the limit, with Retry-After."""
     body = _PROBLEM.replace(_TRACE_ID, (trace_id_of(traceparent) or "").encode())
     return Response(body, 503, {"Retry-After": str(RETRY_SECONDS)}, MEDIA_TYPE)

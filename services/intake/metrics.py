@@ -1,14 +1,14 @@
-"""Intake's own metrics. Labels come from closed sets: channels, lanes, results."""
+"""Metrics of intake. Labels have fixed sets of values: channels, lanes, results."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from shared.observability.metrics import DURATION_BUCKETS
 
-UNKNOWN = "unknown"  # the label of what could not be found out: the channel of a wrong key, the lane of a refusal
+UNKNOWN = "unknown"  # label for an unknown value: the channel of a wrong key, the lane of a refused request
 
 
 class IntakeMetrics:
-    """What came in, what became of it, and how full the spool is."""
+    """Metrics of received requests, their results, and the spool."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.received = Counter(

@@ -1,4 +1,4 @@
-"""The use case: register what was submitted, once, whatever is sent or read again."""
+"""Use case: register each submission exactly once, however often it is sent or read."""
 
 import asyncio
 import hashlib
@@ -30,14 +30,14 @@ class ModeForbidden(InvalidEvent):
 
 
 class StillInProgress(TransientError):  # noqa: N818  # named after what happened
-    """The same request is being worked on and did not end in time."""
+    """The same request is in progress and did not finish in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a submission came from, and what it is called there.
+    """The origin of a submission, and its identifiers there.
 
-    ``lenient`` is the policy of 112: another body under the same reference is another report. ``kafka_position`` is
+    ``lenient`` is the policy for 112: another body under the same reference is another report. ``kafka_position`` is
     (topic, partition, offset).
     """
 
@@ -55,20 +55,20 @@ class Origin:
         return self.sender.channel
 
     def name_of(self, source_reference: str | None) -> bytes | None:
-        """What a repeat is recognised by: the reference, else the key, else the place in Kafka; None: nothing."""
+        """The name by which a repeat is recognised: reference, else key, else Kafka position; None if there is none."""
         named = [
             ("reference", source_reference),
             ("key", self.idempotency_key),
             ("position", self.kafka_position),
         ]
         best = next(((kind, name) for kind, name in named if name), None)
-        # hashed: a channel may use a phone number as its reference, and this is kept longer than the report
+        # hashed, because a channel may use a phone number as its reference and names are kept longer than reports
         return hashlib.sha256(json.dumps([self.channel, *best]).encode()).digest() if best else None
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The answer to a request: JSON text, the very same for each repeat."""
+    """The answer to a request: JSON text, identical for each repeat."""
 
     answer: bytes
     repeated: bool
@@ -89,16 +89,16 @@ class Registration:
         self._stats_url = stats_url
         self.now = now
         self._metrics = metrics
-        # in memory only: a crash leaves no mark behind that nobody would take away
+        # in memory only, so that a crash leaves no stale marks
         self._in_progress: dict[bytes, asyncio.Future[tuple[bytes, bytes]]] = {}
 
     async def register(self, submission: Submission, origin: Origin) -> Registered:
-        """Return once the report is on disk, or has been since earlier.
+        """Return when the report is on disk; a repeat returns the first answer.
 
         Raises:
             ModeForbidden: the channel may not send this mode.
-            IdempotencyMismatch: another body came under the same name before (never where the origin is lenient).
-            StillInProgress: the same name is being registered and that took more than a second.
+            IdempotencyMismatch: the name was used before with another body (never if the origin is lenient).
+            StillInProgress: the same name is being registered and did not finish within a second.
             DatabaseUnavailable: the spool is down, too slow, or too full for routine reports.
         """
         if not origin.sender.may_send(submission.mode):
@@ -117,17 +117,17 @@ class Registration:
             mark.set_result((submission.digest, registered.answer))
         finally:
             del self._in_progress[name]
-            mark.cancel()  # no effect where it has its result
+            mark.cancel()  # no effect if the result is already set
         return registered
 
     async def keep_unreadable(self, body: bytes, origin: Origin) -> None:
-        """Keep a call that nobody can parse: it may be somebody's emergency, so a person must see its bytes.
+        """Store an unreadable call: it may be an emergency, so a person must see its bytes.
 
         Raises:
-            DatabaseUnavailable: it is not on disk.
+            DatabaseUnavailable: it was not stored.
         """
         digest = hashlib.sha256(body).digest()
-        # a client that repeats its mistake at once tells the same; the same bytes an hour later are news again
+        # the same bytes within the same hour count as a repeat; later they are a new call
         hour = origin.received_at.strftime("%Y-%m-%dT%H")
         identity = event_id(f"{origin.channel}/{digest.hex()}/{hour}", "report.unreadable")
         record = unreadable_record(
@@ -140,7 +140,7 @@ class Registration:
         await self._spools[Lane.EMERGENCY].submit(Entry(None, digest, lenient=True, accept=accept))
 
     async def _wait_for_twin(self, name: bytes, digest: bytes) -> bytes | None:
-        """Wait while the same name is being registered; its answer where it had the same body."""
+        """Wait while the same name is being registered; return its answer if the body is the same."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + CONCURRENT_WAIT_SECONDS
         while (twin := self._in_progress.get(name)) is not None:
@@ -157,7 +157,8 @@ class Registration:
         if lane is Lane.ROUTINE and not spool.has_room:
             raise DatabaseUnavailable("The spool is too full for routine reports")
 
-        expected = self._acceptance(submission, origin, lane, RepeatStatus.NEW)  # so that the file's thread need not
+        # computed here to save work in the file's thread
+        expected = self._acceptance(submission, origin, lane, RepeatStatus.NEW)
 
         def accept(standing: RepeatStatus) -> Acceptance:
             return expected if standing is RepeatStatus.NEW else self._acceptance(submission, origin, lane, standing)
@@ -166,7 +167,7 @@ class Registration:
         if isinstance(outcome, Undecided):
             raise DatabaseUnavailable("The other lane's spool does not answer")
         if isinstance(outcome, Mismatched):
-            raise IdempotencyMismatch("Another body came under the same reference or key before")
+            raise IdempotencyMismatch("The reference or key was used before with another body")
         if isinstance(outcome, Accepted):
             self._count(origin, submission, "accepted")
             log.info(
@@ -205,7 +206,7 @@ class Registration:
 
     @staticmethod
     def _identify(submission: Submission, origin: Origin, standing: RepeatStatus) -> UUID:
-        """The report's id; the body joins its name where that may stand for another report already."""
+        """The report's id; the body's digest is added where the name may already belong to another report."""
         return report_id_of(
             origin.channel,
             submission.source_reference,

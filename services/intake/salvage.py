@@ -1,4 +1,4 @@
-"""Saving what can be saved of a call: each field that cannot be used is mended or left out, and flagged. Pure."""
+"""Repairs a 112 call: each invalid field is corrected or left out, and flagged. Pure."""
 
 import math
 import re
@@ -11,9 +11,9 @@ from services.intake.submissions import LOCATION_SUSPECT
 from shared.domain.lanes import CallType
 from shared.domain.texts import strip_controls
 
-DEGREES = re.compile(r"\s*[-+]?[0-9]{1,3}([.,][0-9]{1,20})?\s*")  # with the decimal comma of Indonesia too
+DEGREES = re.compile(r"\s*[-+]?[0-9]{1,3}([.,][0-9]{1,20})?\s*")  # also with a decimal comma, as in Indonesia
 KNOWN_FIELDS: Final = frozenset({*CallBody.model_fields, *PlaceBody.model_fields, *PersonBody.model_fields})
-TEXT_FOR: Final = {"place": "landmark", "caller": "name", "reporter": "name"}  # where a bare text belongs instead
+TEXT_FOR: Final = {"place": "landmark", "caller": "name", "reporter": "name"}  # takes a plain string
 DROP: Final = object()
 FLAG_OF_MENDING: Final = {"control_characters": "controls_removed", "string_too_long": "shortened"}
 MENDED = "retyped"
@@ -22,10 +22,10 @@ CALL_TYPE_MISSING = "call_type_missing"
 
 
 def salvage(fields: dict[str, Any], faults: Sequence[Fault], *, only_drop: bool) -> tuple[dict[str, Any], list[str]]:
-    """The fields without these faults, and the flags that say what was done.
+    """Remove these faults from the fields; returns the fields and the flags that describe the changes.
 
-    Mending may show another fault of the same field, so the result is to be checked again; with ``only_drop``
-    whatever is at fault is left out, which comes to an end.
+    A correction may reveal another fault of the same field, so check the result again. With ``only_drop`` invalid
+    fields are removed, which always terminates.
     """
     saved = {name: dict(value) if isinstance(value, dict) else value for name, value in fields.items()}
     flags = [_save(saved, fault, only_drop=only_drop) for fault in faults]

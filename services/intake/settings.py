@@ -9,7 +9,7 @@ from shared.settings import ServiceSettings
 
 
 class IntakeSettings(ServiceSettings):
-    """What the intake process reads."""
+    """Settings of the intake process."""
 
     spool_directory: Path = Field(description="Folder of the spool files, one per lane, on a local disk")
     channels_file: Path = Field(description="YAML file with the channels' hashed API keys; keep its mode at 0600")

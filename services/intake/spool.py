@@ -1,10 +1,9 @@
-"""The spool: what was accepted is on disk, together with what must be published of it, before anybody is told.
+"""The spool: accepted requests and the records to publish for them are on disk before the client is answered.
 
-One SQLite file per lane. Requests that come in together are committed together: one fdatasync serves them all.
+One SQLite file per lane. Concurrent requests share one commit and one fdatasync.
 """
 
 import asyncio
-import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -20,17 +19,18 @@ from shared.domain.lanes import Mode
 from shared.errors import DatabaseUnavailable
 from shared.events.outgoing import OutgoingRecord
 from shared.observability.logs import logger
+from shared.process.waiting import wait_or_stop
 
-COMMIT_BATCH = 200  # requests in one commit, so that the first of a burst does not wait for the last
-SUBMIT_SECONDS = 3.0  # a disk that takes longer is as good as down: the channel should try again
+COMMIT_BATCH = 200  # most requests in one commit, so that the first of a burst does not wait for the last
+SUBMIT_SECONDS = 3.0  # a slower disk counts as down: the channel should retry
 ELSEWHERE_SECONDS = 0.5  # for the other lane's file; one lane never waits long for the other
 REMEMBERED = timedelta(days=7)
 PURGE_SECONDS = 3600.0
 WATCH_SECONDS = 1.0
-FULL = 0.7  # of the limit; the rest is kept for what is already on its way
+FULL = 0.7  # share of the limit; the rest is reserved for requests in progress
 
 REMEMBER = "INSERT INTO requests (name, body_digest, answer, accepted_at) VALUES (?, ?, ?, ?)"
-# known already where its request was forgotten after 7 days
+# OR IGNORE: report rows outlive request rows, which are purged after 7 days
 REGISTER = "INSERT OR IGNORE INTO reports (report_id, mode, accepted_at) VALUES (?, ?, ?)"
 PUBLISH = (
     "INSERT INTO outbox (topic, key, value, headers, created_at) VALUES (:topic, :key, :value, :headers, :created_at)"
@@ -40,16 +40,16 @@ log = logger(__name__)
 
 
 class RepeatStatus(Enum):
-    """How a request that is to be accepted stands to earlier ones of its name."""
+    """How an accepted request relates to earlier ones of the same name."""
 
     NEW = "new"
-    REUSED = "reused"  # its name came before, with another body
-    UNCERTAIN = "uncertain"  # the other lane's file does not answer: it may have come before
+    REUSED = "reused"  # the name was used before with another body
+    UNCERTAIN = "uncertain"  # the other lane's file does not answer, so this may be a repeat
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What accepting a request writes; ``report_id`` is None where it is no report (an unreadable call)."""
+    """The rows that accepting a request writes; ``report_id`` is None for an unreadable call."""
 
     report_id: str | None
     mode: Mode
@@ -59,7 +59,7 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A request on its way into the spool. ``name`` is None where nothing tells a repeat from another report.
+    """A request to store. ``name`` is None if a repeat cannot be recognised.
 
     ``lenient``: another body under the same name is another report, not a mistake to refuse.
     """
@@ -79,26 +79,26 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """On disk since earlier; the answer is the one given then."""
+    """Stored before; the answer is the first one."""
 
     answer: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatched:
-    """Another body came under this name before."""
+    """The name was used before with another body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """The other lane's file does not answer, so nobody can say whether this is a repeat; nothing was written."""
+    """The other lane's file does not answer, so a repeat cannot be excluded; nothing was written."""
 
 
 Outcome = Accepted | Repeated | Mismatched | Undecided
 
 
 def judge(entry: Entry, own: KnownRequests, elsewhere: KnownRequests | None) -> Outcome:
-    """Decide about one request from what both lanes remember of its name; None: the other lane does not answer."""
+    """Decide one request from the known requests of both lanes; None: the other lane does not answer."""
     if entry.name is None:
         return Accepted(entry.accept(RepeatStatus.NEW))
     remembered = own.get(entry.name, {}) | (elsewhere or {}).get(entry.name, {})
@@ -114,7 +114,7 @@ def judge(entry: Entry, own: KnownRequests, elsewhere: KnownRequests | None) -> 
 
 
 class Spool:
-    """Accepts requests of one lane, in groups. `run` must be running; `close` ends it once all is settled."""
+    """Stores the requests of one lane in groups. `run` must be running; `close` ends it after the last commit."""
 
     def __init__(self, own: SpoolFile, other: SpoolFile, *, limit_bytes: int, metrics: IntakeMetrics) -> None:
         self.lane = own.lane
@@ -130,14 +130,14 @@ class Spool:
 
     @property
     def has_room(self) -> bool:
-        """False where more than 70 % of the limit was in use when it was last measured."""
+        """False if more than 70 % of the limit was in use at the last measurement."""
         return self._used < self._limit * FULL
 
     async def submit(self, entry: Entry) -> Outcome:
-        """Return once the request's fate is on disk.
+        """Return when the result of the request is on disk.
 
         Raises:
-            DatabaseUnavailable: it is not, or not in time. After a timeout it may be later, under the same ids.
+            DatabaseUnavailable: it was not stored in time. After a timeout it may still be stored, under the same ids.
         """
         if self._closed:
             raise DatabaseUnavailable("The spool is closed")
@@ -152,22 +152,22 @@ class Spool:
             expiry.cancel()
 
     async def run(self, _stopping: asyncio.Event) -> None:
-        """Commit until closed. Not until ``stopping``: what the consumers still have in hand must be committed too."""
+        """Commit until closed. It does not end at ``stopping``, because consumers still commit records in progress."""
         while not (self._closed and not self._queue):
             await self._work.wait()
             self._work.clear()
             while self._queue:
                 group, self._queue = self._queue[:COMMIT_BATCH], self._queue[COMMIT_BATCH:]
-                # whoever waits no more was told that nothing is stored
+                # callers that no longer wait were told that nothing is stored
                 await self._settle([one for one in group if not one[1].done()])
 
     async def close(self) -> None:
-        """Take nothing more and let `run` end."""
+        """Accept nothing more and let `run` end."""
         self._closed = True
         self._work.set()
 
     async def watch(self, stopping: asyncio.Event) -> None:
-        """Measure how full the file is, and forget old requests, until told to stop."""
+        """Measure the file's size and purge old requests until stopped."""
         purge_at = 0.0
         while not stopping.is_set():
             try:
@@ -177,9 +177,8 @@ class Spool:
                     forgotten = await self._own.forget_before(time.time() - REMEMBERED.total_seconds())
                     purge_at = time.monotonic() + (0 if forgotten == PURGE_ROWS else PURGE_SECONDS)
             except DatabaseUnavailable as error:
-                log.warning("The spool cannot be measured", lane=self.lane, reason=str(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), WATCH_SECONDS)
+                log.warning("The size of the spool could not be measured", lane=self.lane, reason=str(error))
+            await wait_or_stop(stopping, WATCH_SECONDS)
 
     async def _settle(self, group: Sequence[tuple[Entry, "asyncio.Future[Outcome]"]]) -> None:
         if not group:
@@ -190,11 +189,11 @@ class Spool:
         except DatabaseUnavailable as error:
             _fail(group, error)
         except Exception as error:
-            if len(group) > 1:  # one of them is bad: let the others not pay for it
+            if len(group) > 1:  # one of them failed: store the others one by one
                 for one in group:
                     await self._settle([one])
                 return
-            log.exception("A request cannot be written to the spool", lane=self.lane)
+            log.exception("A request could not be written to the spool", lane=self.lane)
             _fail(group, error)
         else:
             for (_, future), outcome in zip(group, outcomes, strict=True):
@@ -209,7 +208,7 @@ class Spool:
         return outcomes
 
     async def _recall_elsewhere(self, names: Sequence[bytes]) -> KnownRequests | None:
-        """What the other lane remembers: the same reference may come with a body that takes another lane."""
+        """Known requests of the other lane: the same reference may come with a body that takes another lane."""
         if not names:
             return {}
         try:
@@ -226,7 +225,7 @@ def _names_of(entries: Sequence[Entry]) -> list[bytes]:
 def _decide_and_write(
     entries: Sequence[Entry], elsewhere: KnownRequests | None, connection: sqlite3.Connection
 ) -> list[Outcome]:
-    """What becomes of each of a group, written down. Runs in the file's thread."""
+    """Decide and write each request of a group. Runs in the file's thread."""
     own = recall(_names_of(entries), connection)
     outcomes = [_judge_in_turn(entry, own, elsewhere) for entry in entries]
     accepted = [
@@ -246,7 +245,7 @@ def _decide_and_write(
 
 
 def _judge_in_turn(entry: Entry, own: KnownRequests, elsewhere: KnownRequests | None) -> Outcome:
-    """Judge one of a group; what is accepted is remembered at once, for those of the same name behind it."""
+    """Judge one request of a group, and add it to the known requests for later ones of the same name."""
     outcome = judge(entry, own, elsewhere)
     if isinstance(outcome, Accepted) and entry.name is not None:
         own.setdefault(entry.name, {})[entry.digest] = outcome.acceptance.answer

@@ -1,4 +1,4 @@
-"""One lane's spool file: SQLite on a local disk, always; what is committed survives a power cut."""
+"""The spool file of a lane: SQLite on a local disk; a committed transaction survives a power cut."""
 
 import asyncio
 import sqlite3
@@ -20,27 +20,26 @@ from shared.errors import DatabaseUnavailable
 
 Result = TypeVar("Result")
 
-PURGE_ROWS = 1_000  # at a time, so that nobody waits behind a purge
+PURGE_ROWS = 1_000  # per transaction, so that a purge delays nobody
 FORGET = "DELETE FROM requests WHERE rowid IN (SELECT rowid FROM requests WHERE accepted_at < :moment LIMIT :rows)"
 USED_BYTES = (
     "SELECT (page_count - freelist_count) * page_size"
     " FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
 )
 
-KnownRequests = dict[bytes, dict[bytes, bytes]]  # name → digest of a body that came under it → its answer
+KnownRequests = dict[bytes, dict[bytes, bytes]]  # name → digest of a body with this name → its answer
 
 
 class SpoolFile:
-    """One lane's file. Whoever writes waits for his turn; reading goes on beside it.
+    """The file of one lane. Writers take turns; readers do not wait for them.
 
-    What every report costs, `commit` and `recall`, has a connection and a thread of its own; what is rare goes
-    through the engine, as elsewhere.
+    The hot path (`commit` and `recall`) has its own connection and thread; everything else uses the engine.
     """
 
     def __init__(self, directory: Path, lane: Lane) -> None:
         self.lane = lane
         self.path = directory / f"{lane}.db"
-        self._turn = asyncio.Lock()  # in fair order, where SQLite's own lock is polled for
+        self._turn = asyncio.Lock()  # a fair queue, because SQLite polls for its own lock
         self._writer = make_engine(sqlite_url(self.path), pool_size=1)
         self._reader = reading(make_engine(sqlite_url(self.path), pool_size=2))
         self._committing = SqliteThread(self.path, begin="BEGIN IMMEDIATE")
@@ -48,7 +47,7 @@ class SpoolFile:
         self.outbox = Outbox(self._writer, outbox, turn=self._turn)
 
     async def open(self) -> None:
-        """Make what is not there yet; nobody else may read the folder.
+        """Create the folder and the tables if needed; only the owner may read the folder.
 
         Raises:
             DatabaseUnavailable: the folder or the file cannot be written.
@@ -61,7 +60,7 @@ class SpoolFile:
             await connection.run_sync(metadata.create_all)
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._recalling.close()
         await self._committing.close()
         await self._reader.dispose()
@@ -69,7 +68,7 @@ class SpoolFile:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that writes.
+        """A write transaction.
 
         Raises:
             DatabaseUnavailable: locked, full, read-only or gone; nothing was written.
@@ -79,7 +78,7 @@ class SpoolFile:
                 yield connection
 
     async def commit(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run ``work`` in a transaction that writes, in a thread of its own; return once it is on disk.
+        """Run ``work`` in a write transaction, in the file's thread; return after the commit.
 
         Raises:
             DatabaseUnavailable: as `writing`.
@@ -89,7 +88,7 @@ class SpoolFile:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads, beside whoever writes.
+        """A read-only transaction; it does not wait for writers.
 
         Raises:
             DatabaseUnavailable: it does not answer.
@@ -107,7 +106,7 @@ class SpoolFile:
         await check_database(self._reader)
 
     async def recall(self, names: Sequence[bytes]) -> KnownRequests:
-        """What came under these names.
+        """Known requests with these names.
 
         Raises:
             DatabaseUnavailable: it does not answer.
@@ -115,19 +114,19 @@ class SpoolFile:
         return await self._recalling.run(partial(recall, names))
 
     async def used_bytes(self) -> int:
-        """Bytes in use; room that was freed inside the file does not count."""
+        """Bytes in use, not counting free pages inside the file."""
         async with self.reading() as connection:
             return int((await connection.execute(text(USED_BYTES))).scalar_one())
 
     async def forget_before(self, moment: float) -> int:
-        """Remove the oldest remembered requests of before a Unix time, and return how many."""
+        """Remove the oldest known requests from before a Unix time; returns their number."""
         async with self.writing() as connection:
             done = await connection.execute(text(FORGET), {"moment": moment, "rows": PURGE_ROWS})
         return done.rowcount
 
 
 def recall(names: Sequence[bytes], connection: sqlite3.Connection) -> KnownRequests:
-    """What came under these names, as seen by this transaction."""
+    """Known requests with these names, as seen by this transaction."""
     found: KnownRequests = {}
     if names:
         places = ", ".join("?" * len(names))

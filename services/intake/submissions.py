@@ -1,4 +1,4 @@
-"""A report as it was understood, whatever way it came. Pure."""
+"""A submission: the checked content of a report from any channel. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from shared.domain.places import kecamatan_code
 from shared.domain.taxonomy import Category, Taxonomy
 from shared.events.models import Call, Place, Reporter
 
-FUTURE_TOLERANCE = timedelta(seconds=60)  # clocks of phones and call systems differ from ours
+FUTURE_TOLERANCE = timedelta(seconds=60)  # tolerance for the clocks of phones and call systems
 OLDEST = timedelta(days=30)
 
 LOCATION_SUSPECT = "location_suspect"
@@ -20,10 +20,10 @@ CALL_TYPE_UNKNOWN = "call_type_unknown"
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a channel reported, checked and cleaned.
+    """A report after validation and cleaning.
 
-    ``category_text`` is the code as it was sent; ``category`` is None where the taxonomy does not have it. ``flags``
-    are codes of a closed set that say what was mended or left out. ``digest`` stands for the body as it was sent.
+    ``category_text`` is the code as sent; ``category`` is None if the taxonomy does not have it. ``flags`` are codes
+    from a fixed set that say what was corrected or left out. ``digest`` is a hash of the body as sent.
     """
 
     category: Category | None
@@ -39,7 +39,7 @@ class Submission:
     digest: bytes
 
     def lane_from(self, channel: Channel) -> Lane:
-        """The lane that this takes when it comes from a channel."""
+        """The lane of this submission if it comes from this channel."""
         return lane_of(
             channel=channel,
             category=self.category,
@@ -49,7 +49,7 @@ class Submission:
 
 
 def time_fault(moment: datetime, now: datetime, mode: str) -> str | None:
-    """What is wrong with a time that a channel sent, both aware: ``in_future``, ``too_old`` or None."""
+    """The fault of a time that a channel sent: ``in_future``, ``too_old`` or None. Both times are aware."""
     if moment > now + FUTURE_TOLERANCE:
         return "in_future"
     if moment < now - OLDEST and mode != Mode.BACKFILL:
@@ -60,7 +60,7 @@ def time_fault(moment: datetime, now: datetime, mode: str) -> str | None:
 def submission_of(
     body: ReportBody | CallBody, *, digest: bytes, flags: tuple[str, ...], taxonomy: Taxonomy
 ) -> Submission:
-    """Put a checked body into the words of the domain; what the taxonomy does not know is flagged, never refused."""
+    """Convert a validated body to domain values; unknown codes are flagged, never refused."""
     noted = dict.fromkeys(flags)
     category_text = _given(body.category)
     category = taxonomy.category(category_text.upper() if category_text else None)
@@ -88,7 +88,7 @@ def submission_of(
 
 
 def _given(text: str | None) -> str | None:
-    """The text without outer spaces; blank counts as not given."""
+    """The trimmed text; a blank one counts as missing."""
     return (text or "").strip() or None
 
 
@@ -98,7 +98,7 @@ def _place_of(body: PlaceBody | None) -> tuple[Place | None, bool]:
     code = kecamatan_code(body.kecamatan)
     sent = _given(body.kecamatan)
     unknown = bool(sent) and code is None
-    # a name that is no kecamatan of ours may still lead somebody there
+    # an unknown kecamatan name may still help to find the place
     landmark = ", ".join(filter(None, (_given(body.landmark), sent if unknown else None)))
     kelurahan = _given(body.kelurahan)
     if not (code or kelurahan or landmark) and body.latitude is None and body.longitude is None:
@@ -123,7 +123,7 @@ def _call_of(body: CallBody) -> Call:
 
 
 def _reporter_of(body: ReportBody | CallBody) -> Reporter | None:
-    """Who reports; of a call, the caller, completed by the reporter where both are given."""
+    """The reporter. For a call: the caller, completed by the reporter if both are given."""
     people = [body.caller, body.reporter] if isinstance(body, CallBody) else [body.reporter]
     name, phone, email = _first(people, "name"), _first(people, "phone"), _first(people, "email")
     return Reporter(name=name, phone=phone, email=email) if name or phone or email else None

@@ -1,4 +1,4 @@
-"""The schema of a spool file. Both lanes have the same."""
+"""The schema of a spool file, the same for both lanes."""
 
 from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
 
@@ -8,7 +8,7 @@ metadata = MetaData()
 
 outbox = outbox_table(metadata)
 
-# What a request was called by its channel (hashed), which body it had, and what it was answered.
+# The name of a request (hashed), the digest of its body, and its answer.
 requests = Table(
     "requests",
     metadata,
@@ -19,7 +19,7 @@ requests = Table(
     Index("requests_by_age", "accepted_at"),
 )
 
-# Which reports this lane has accepted; nothing of their content.
+# The ids of the reports that this lane has accepted, without content.
 reports = Table(
     "reports",
     metadata,
@@ -28,8 +28,8 @@ reports = Table(
     Column("accepted_at", Float, nullable=False),
 )
 
-# Every accepted step of a report's course at a department; the one with the highest seq says where it stands.
-# Older ones stay, because a repeat of one must be told from a stale answer.
+# Every accepted transition of a report at a department; the one with the highest seq gives the present status. Older
+# ones are kept to tell a repeated answer from a stale one.
 cases = Table(
     "cases",
     metadata,

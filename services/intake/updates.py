@@ -1,4 +1,4 @@
-"""The use case: record what a department answers, and tell the notifier and the counts of it."""
+"""Use case: record a department's answer and publish it for the notifier and stats."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from shared.events.models import DepartmentAnswer
 
 @dataclass(frozen=True, slots=True)
 class DepartmentUpdate:
-    """An answer as it came: from which department, and in which trace."""
+    """A department's answer, with the department and the trace."""
 
     opd: str
     content: DepartmentAnswer
@@ -28,7 +28,7 @@ class DepartmentUpdate:
 
 
 class CaseUpdates:
-    """Keeps the courses of reports, each in the spool file of its report's lane."""
+    """Stores the courses of reports, each in the spool file of the report's lane."""
 
     def __init__(self, files: Sequence[SpoolFile], *, now: Callable[[], datetime], metrics: IntakeMetrics) -> None:
         self._files = files
@@ -36,7 +36,7 @@ class CaseUpdates:
         self._metrics = metrics
 
     async def record(self, answer: DepartmentUpdate) -> None:
-        """Return once the step is on disk, or has been since earlier; a repeat is published again, as it was.
+        """Return when the transition is on disk; a repeat is published again unchanged.
 
         Raises:
             UnknownReport: no lane has accepted this report.
@@ -66,7 +66,7 @@ class CaseUpdates:
                 mode = await connection.scalar(select(reports.c.mode).where(reports.c.report_id == report_id))
             if mode is not None:
                 return file, Mode(mode)
-        raise UnknownReport("No such report was accepted here")
+        raise UnknownReport("This report was not accepted here")
 
 
 async def _course(connection: AsyncConnection, report_id: str, opd: str) -> Mapping[int, CaseTransition]:

@@ -1,7 +1,7 @@
-"""What a channel may send: bytes in, a submission or a refusal out. Pure; HTTP and Kafka use the same functions.
+"""Validates what a channel sends: bytes in, a submission or a refusal out. Pure; used for HTTP and Kafka.
 
-Two policies (``promises.md``, Bad input): reports are checked strictly; of a 112 call whatever can be saved is
-accepted, the rest is flagged, and only a call without text and category is refused.
+Two policies (``promises.md``, Bad input): reports are checked strictly; a 112 call is repaired and flagged, and refused
+only if it has neither text nor category.
 """
 
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from shared.domain.taxonomy import Taxonomy
 
 MAX_BODY_BYTES = 64 * 1024
 DUPLICATE_KEYS = "duplicate_keys"
-# Mending one fault may show the next (a number for a text may prove too long as well); dropping ends it in two rounds:
-# first the fields inside, then what they leave behind.
+# A correction may reveal another fault (a number as text may also be too long). Dropping ends within two rounds: first
+# the inner fields, then their containers.
 ROUNDS = (False, False, True, True, True)
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Nothing to accept: ``malformed`` where it is not one JSON object, else ``invalid`` with the fields at fault."""
+    """A refused body: ``malformed`` if it is not one JSON object, else ``invalid`` with the faulty fields."""
 
     code: Literal["malformed", "invalid"]
     faults: tuple[Fault, ...] = ()
 
 
 def read_report(body: bytes, *, now: datetime, taxonomy: Taxonomy) -> Submission | Rejected:
-    """Check a citizen report strictly. ``now`` is our own clock, aware."""
+    """Validate a citizen report strictly. ``now`` is the server's time, aware."""
     document = _document(body, "report")
     if document is None:
         return Rejected("malformed")
@@ -44,7 +44,7 @@ def read_report(body: bytes, *, now: datetime, taxonomy: Taxonomy) -> Submission
 
 
 def read_call(body: bytes, *, now: datetime, taxonomy: Taxonomy) -> Submission | Rejected:
-    """Save what can be saved of a 112 call. ``now`` is our own clock, aware."""
+    """Repair and accept a 112 call. ``now`` is the server's time, aware."""
     document = _document(body, "call")
     if document is None:
         return Rejected("malformed")

@@ -1,4 +1,4 @@
-"""A department's word that it has a report, as a signed callback."""
+"""Acknowledgement of a delivery by a department's signed callback."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ class DeliveryUnknown(LaksaError):  # noqa: N818  # named after what is the case
 
 
 class OtherDepartment(LaksaError):  # noqa: N818  # as above
-    """The signature is good, but of a department that this delivery was not made for."""
+    """The signature is valid, but belongs to another department than the delivery."""
 
 
 class OtherMediaType(LaksaError):  # noqa: N818  # as above
-    """The body is said to be something else than JSON."""
+    """The Content-Type header says that the body is not JSON."""
 
 
 class AcknowledgementRequest(BaseModel):
-    """What a callback may say: who took the report (else the endpoint's name stands), a remark, when help arrives."""
+    """The body of a callback: who took the report (default: the endpoint's id), a note, and the time of arrival."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -57,13 +57,13 @@ class Acknowledging:
     now: Now
 
     async def acknowledge(self, delivery_id: UUID | None, headers: Mapping[str, str], body: bytes) -> Delivery:
-        """Note an acknowledgement and stop the pushes; said again, it changes nothing and answers the same.
+        """Record an acknowledgement and stop the pushes; a repeat changes nothing and gets the same answer.
 
         Raises:
             SignatureRefused: no endpoint's secret made the signature, or it was made for another delivery.
             DeliveryUnknown, OtherDepartment, OtherMediaType: see there.
             ValidationError: the body is not an `AcknowledgementRequest`.
-            DatabaseUnavailable: nothing was noted.
+            DatabaseUnavailable: nothing was recorded.
         """
         signers = self._signers(headers, body)
         delivery = await self.store.find(delivery_id) if delivery_id else None
@@ -73,7 +73,7 @@ class Acknowledging:
             (one for one in signers if one.opd == delivery.endpoint_opd), None
         )
         if signer is None:
-            raise OtherDepartment("This delivery is another department's")
+            raise OtherDepartment("This delivery belongs to another department")
         if body and not _may_be_json(headers):
             raise OtherMediaType("Send Content-Type: application/json in UTF-8, uncompressed, or leave it out")
         said = AcknowledgementRequest.model_validate_json(body or b"{}")
@@ -85,11 +85,11 @@ class Acknowledging:
         answer = Acknowledgement(said.by or signer.id, "callback", self.now())
         eta = said.eta.timestamp() if said.eta else None
         async with self.store.transaction() as transaction:
-            # the path is not signed: a message id that was used for one delivery is good for no other
+            # the path is not signed: a message id used for one delivery is refused for any other
             if message_id != str(delivery.id) and not await transaction.bind_callback(
                 signer.id, message_id, delivery.id
             ):
-                raise SignatureRefused("This callback was made for another delivery")
+                raise SignatureRefused("This callback was used for another delivery")
             ended = await transaction.acknowledge(by_id(delivery.id), answer, note=said.note, eta=eta)
             await transaction.publish([acknowledged_fact(one, answer) for one in ended])
         for one in ended:
@@ -108,7 +108,7 @@ class Acknowledging:
     def _signers(self, headers: Mapping[str, str], body: bytes) -> list[Endpoint]:
         found = [one for one in self.endpoints.by_id.values() if one.secrets and _has_signed(one, headers, body)]
         if not found:
-            raise SignatureRefused("No endpoint's secret made this signature")
+            raise SignatureRefused("The signature matches no endpoint's secret")
         return found
 
 
@@ -121,7 +121,7 @@ def _has_signed(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> 
 
 
 def _may_be_json(headers: Mapping[str, str]) -> bool:
-    """Whether the headers do not deny it: many a simple client sends its signed bytes without a type."""
+    """Whether the headers allow JSON: many simple clients send no Content-Type."""
     named = {name.lower(): value.strip().lower() for name, value in headers.items()}
     media_type, _, charset = named.get("content-type", "").partition(";")
     is_json = media_type.strip() in {"", "application/json"}

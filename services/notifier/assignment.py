@@ -1,4 +1,4 @@
-"""What a department's topic brings: a report to hand over, or an emergency that nobody could parse."""
+"""Records of the departments' topics: an assigned report, or the raw bytes of an unreadable emergency."""
 
 import base64
 from collections.abc import Callable
@@ -30,10 +30,10 @@ INFORMED = "informed"
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A report, or the raw bytes of one, that a department must be told of.
+    """A report, or the raw bytes of one, that must be delivered to a department.
 
-    ``data`` is the pushed body's ``data`` as JSON, already cut to what the lane may carry. ``acknowledge_by`` is None
-    for a department that is only informed: it has no clock.
+    ``data`` is the ``data`` member of the pushed body as JSON, already reduced to what the lane may carry.
+    ``acknowledge_by`` is None for an informed department, which has no clock.
     """
 
     event_id: str
@@ -51,7 +51,7 @@ class Assignment:
 
 
 def assignment_parser(lane: Lane, taxonomy: Taxonomy, *, stats_url: str) -> Callable[[Record], Assignment]:
-    """A parser for the departments' topics of a lane; it raises what `event_parser` raises."""
+    """Make the parser for the departments' topics of a lane; it raises the errors of `event_parser`."""
     parse_report = event_parser({ASSIGNED: ReportSubmitted})
 
     def parse(record: Record) -> Assignment:
@@ -68,9 +68,9 @@ def assignment_parser(lane: Lane, taxonomy: Taxonomy, *, stats_url: str) -> Call
 
 
 def unreadable_fallback(record: Record, error: Exception) -> list[OutgoingRecord]:
-    """A record of the emergency lane that nobody can parse is still an emergency: its bytes go to the supervisor.
+    """An unreadable record of the emergency lane is still an emergency: send its bytes to the supervisor.
 
-    One that went there already is not sent again: that would never end.
+    A record that comes from the supervisor's topic is not sent again: that would loop.
     """
     topic = topics.opd(TRIAGE_OPD, Lane.EMERGENCY)
     if record.topic == topic and text_headers(record.headers).get("ce_type") == UNREADABLE:
@@ -118,10 +118,10 @@ def _priority_of_unknown(lane: Lane) -> Priority:
 
 
 def _full_data(received: Received[ReportSubmitted]) -> bytes:
-    """The whole report, fields that we do not know included: a dispatcher must need no second call."""
+    """The whole report including unknown fields, so that a dispatcher needs no second request."""
     try:
         report: dict[str, Any] = orjson.loads(received.body)
-    except orjson.JSONDecodeError:  # pydantic reads a little more than JSON, such as NaN in a field that we ignore
+    except orjson.JSONDecodeError:  # pydantic accepts more than JSON, such as NaN in an ignored field
         report = received.event.model_dump(mode="json")
     return orjson.dumps(report | _addressee(received))
 
@@ -144,7 +144,7 @@ def _addressee(received: Received[ReportSubmitted]) -> dict[str, Any]:
 
 
 def _role(received: Received[ReportSubmitted]) -> str:
-    # whatever is not said to be informed only, owns: a clock too many is better than one too few
+    # every role but `informed` counts as owner: an extra clock is safer than a missing one
     return INFORMED if received.attributes.extensions.get("role") == INFORMED else OWNER
 
 

@@ -1,7 +1,6 @@
-"""Watching for what nobody acted on: overdue, late and exhausted deliveries, and the oldest unanswered report."""
+"""Measures deliveries that need attention: overdue, late and exhausted ones, and the oldest unacknowledged report."""
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 
 from services.notifier.clock import Now
@@ -10,16 +9,17 @@ from services.notifier.store import Store, exhausted, late, overdue
 from shared.domain.lanes import Lane
 from shared.errors import DatabaseUnavailable
 from shared.observability.logs import logger
+from shared.process.waiting import wait_or_stop
 
 WATCH_SECONDS = 5.0
-GRACE_SECONDS = 15.0  # a delivery that is due for longer than a lease was forgotten by somebody (N10)
+GRACE_SECONDS = 15.0  # a delivery that is due for longer than a lease was forgotten by the push loop (N10)
 
 log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class BacklogWatch:
-    """Measures the deliveries of one lane, and says loudly where some are overdue."""
+    """Measures the deliveries of one lane and logs an error when some are overdue."""
 
     lane: Lane
     store: Store
@@ -27,20 +27,19 @@ class BacklogWatch:
     now: Now
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Look every few seconds until told to stop."""
+        """Measure every few seconds until stopped."""
         while not stopping.is_set():
             try:
                 await self.look()
             except DatabaseUnavailable as error:
-                log.warning("The watch waits", lane=self.lane, reason=str(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), WATCH_SECONDS)
+                log.warning("The backlog could not be measured, trying again", lane=self.lane, reason=str(error))
+            await wait_or_stop(stopping, WATCH_SECONDS)
 
     async def look(self) -> None:
         """Measure once.
 
         Raises:
-            DatabaseUnavailable: the figures stay as they were.
+            DatabaseUnavailable: the metrics keep their last values.
         """
         now = self.now()
         oldest = await self.store.oldest_unanswered(self.lane)
@@ -50,4 +49,4 @@ class BacklogWatch:
             found = await self.store.count(self.lane, condition)
             self.metrics.rows.labels(self.lane, trouble).set(found)
             if trouble == "overdue" and found:
-                log.error("Deliveries are overdue, nobody acts on them", lane=self.lane, deliveries=found)
+                log.error("Deliveries are overdue and no worker has claimed them", lane=self.lane, deliveries=found)

@@ -1,4 +1,4 @@
-"""Time that does not jump."""
+"""A clock that does not jump."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,10 @@ Now = Callable[[], float]  # seconds since 1970 UTC
 
 
 def steady_clock() -> Now:
-    """The wall clock's time at this call, carried on by the monotonic clock.
+    """Return a clock: the wall time of this call, continued by the monotonic clock.
 
-    A schedule stored as wall time survives a restart, and a clock set back by an hour while the process runs does not
-    hold an emergency back for an hour.
+    Due times are stored as wall time, so they survive a restart. A system clock that is set back by an hour while the
+    process runs does not delay an emergency by an hour.
     """
     start = time.time() - time.monotonic()
     return lambda: start + time.monotonic()

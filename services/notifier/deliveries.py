@@ -1,6 +1,6 @@
-"""One delivery as it stands in the database, and the facts that are told of it.
+"""A delivery as stored in the database, and its lifecycle facts.
 
-A delivery is one report on its way to one endpoint.
+A delivery is the push of one report to one endpoint.
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ _TYPES = {
 class Delivery:
     """One delivery. Times are seconds since 1970 UTC.
 
-    ``opd`` is the department whose report it is; ``endpoint_opd`` the one that gets it, which differs where the Live
-    Room stands in. ``fresh`` until the first try.
+    ``opd`` is the department of the assignment; ``endpoint_opd`` the one that receives it, which differs if the Live
+    Room stands in. ``fresh`` is true until the first try.
     """
 
     id: UUID
@@ -63,7 +63,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """Somebody's word that a department has a report: who, by which way (``callback``, ``department``), when."""
+    """A department's confirmation that it has a report: by whom, how (``callback``, ``department``), and when."""
 
     by: str
     via: str
@@ -73,7 +73,7 @@ class Acknowledgement:
 def new_delivery(
     assignment: Assignment, endpoint: Endpoint, lane: Lane, *, now: float, due_at: float, answer: Acknowledgement | None
 ) -> Delivery:
-    """The delivery of an assignment to an endpoint; born acknowledged where the department has answered already."""
+    """Create the delivery of an assignment to an endpoint; acknowledged if the department has already answered."""
     is_pushed = endpoint.kind == "webhook" and answer is None
     return Delivery(
         id=delivery_id(assignment.event_id, endpoint.id),
@@ -106,8 +106,8 @@ def new_delivery(
 def fact_of(delivery: Delivery, kind: str, *, at: float, **details: Any) -> OutgoingRecord:
     """The lifecycle record of a fact: ``delivered``, ``failed``, ``acknowledged`` or ``exhausted``.
 
-    An acknowledgement happens once; the others are numbered by the attempt. ``details`` are fields of
-    `DeliveryChanged`. Nothing in it tells of the reporter.
+    An acknowledgement happens once; the other kinds are numbered by the attempt. ``details`` are fields of
+    `DeliveryChanged`. It contains no data of the reporter.
     """
     ordinal = 0 if kind == "acknowledged" else delivery.attempt
     moment = datetime.fromtimestamp(at, UTC)

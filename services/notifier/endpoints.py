@@ -1,4 +1,4 @@
-"""The departments' endpoints: who is pushed where, read from a YAML file and checked as a whole."""
+"""The departments' endpoints, read from a YAML file and validated as a whole."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,10 +21,10 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Endpoint(BaseModel):
-    """Where a department takes reports: by push (``webhook``), or by reading its own topic (``subscribe``).
+    """How a department receives reports: by push (``webhook``) or by reading its own topic (``subscribe``).
 
-    ``previous_secrets`` sign and are accepted beside ``secret`` while a secret is being changed. An ``exercise``
-    endpoint gets drills only, and drills reach no other.
+    During a rotation, ``previous_secrets`` also sign and are also accepted. An ``exercise`` endpoint receives only
+    exercises, and exercises go only to such endpoints.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -67,7 +67,7 @@ class Endpoint(BaseModel):
 
 
 def url_fault(url: str) -> str | None:
-    """What is wrong with a push address, or None. Reports travel encrypted, or not at all beyond this machine."""
+    """The fault of a push address, or None. Outside this machine, reports are sent only over TLS."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -80,12 +80,12 @@ def url_fault(url: str) -> str | None:
     return "must be https; http only to this machine itself (127.0.0.1)"
 
 
-# Where not even the Live Room has an endpoint, a row of this one keeps the report's clock running and the alarm on.
+# If not even the Live Room has an endpoint, a delivery to this one keeps the report's clock and alarm running.
 NOBODY = Endpoint(id="liveroom.nobody", opd=TRIAGE_OPD, kind="subscribe")
 
 
 class Reach(StrEnum):
-    """Whom a report reaches: its own department, the Live Room in its place, or nobody; a drill may reach nobody."""
+    """Who receives a report: its department, the Live Room in its place, or nobody. An exercise may reach nobody."""
 
     DEPARTMENT = "department"
     LIVE_ROOM = "live_room"
@@ -95,22 +95,22 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """The endpoints that a report goes to."""
+    """The endpoints that receive a report."""
 
     reach: Reach
     endpoints: tuple[Endpoint, ...]
 
 
 class Endpoints:
-    """All endpoints of the file."""
+    """All endpoints of the endpoints file."""
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self.by_id: Mapping[str, Endpoint] = MappingProxyType({endpoint.id: endpoint for endpoint in endpoints})
 
     def recipients(self, opd: str, mode: str) -> Recipients:
-        """Who gets a report of a department; never nobody in silence, see `NOBODY`.
+        """The recipients of a department's report. It is never silently empty, see `NOBODY`.
 
-        A backfilled report goes nowhere. A drill without drill endpoints goes nowhere either: no person may be called.
+        Backfilled reports have no recipients. Neither has an exercise without exercise endpoints: nobody may be called.
         """
         if mode == Mode.BACKFILL:
             return Recipients(Reach.DEPARTMENT, ())
@@ -120,7 +120,7 @@ class Endpoints:
         return Recipients(Reach.NO_DRILL, ()) if mode == Mode.EXERCISE else Recipients(Reach.NOBODY, (NOBODY,))
 
     def secrets(self, endpoint_id: str) -> tuple[str, ...]:
-        """The secrets in force of an endpoint; empty where it is not in the file any more."""
+        """The secrets in force of an endpoint; empty if it is no longer in the file."""
         endpoint = self.by_id.get(endpoint_id)
         return endpoint.secrets if endpoint else ()
 
@@ -138,7 +138,7 @@ def load_endpoints(path: Path, opds: Mapping[str, object]) -> Endpoints:
     """Read the endpoints file; ``opds`` are the codes that exist.
 
     Raises:
-        ConfigurationError: the file cannot be read, or its entries do not do; every fault is listed, no secret quoted.
+        ConfigurationError: the file cannot be read or is not valid; every fault is listed, no secret is quoted.
     """
     try:
         endpoints = _EndpointsFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).endpoints

@@ -1,4 +1,4 @@
-"""Taking in what a department must be told, and what departments have answered."""
+"""Stores new assignments as deliveries, and departments' answers as acknowledgements."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -22,9 +22,9 @@ log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Turns assignments into deliveries, and answers into acknowledgements.
+    """Creates deliveries from assignments and acknowledgements from answers.
 
-    All is in the database before the caller's offset moves; ``wake`` tells the push_loop that something is due.
+    Everything is committed before the caller's offset moves; ``wake`` tells the push loop that deliveries are due.
     """
 
     lane: Lane
@@ -35,10 +35,10 @@ class Inbox:
     wake: Callable[[], None]
 
     async def take_in(self, assignments: Sequence[Assignment]) -> None:
-        """Make the deliveries of assignments that are new; those seen before change nothing.
+        """Create the deliveries of new assignments; repeated assignments change nothing.
 
         Raises:
-            DatabaseUnavailable: nothing was taken in.
+            DatabaseUnavailable: nothing was stored.
         """
         reached = {one.event_id: (one, self.endpoints.recipients(one.opd, one.mode)) for one in assignments}
         new_deliveries: list[Delivery] = []
@@ -61,12 +61,12 @@ class Inbox:
         self.wake()
 
     async def note_answers(self, changes: Sequence[ReportStatusChanged]) -> None:
-        """Stop a department's pushes of a report that it has answered, whatever it said.
+        """Stop the pushes of a report to the departments that have answered it, whatever the answer.
 
-        Another department's pushes of the same report go on (a change of status is no delivery).
+        Pushes of the same report to other departments continue (a status change is not a delivery).
 
         Raises:
-            DatabaseUnavailable: none of the answers was noted.
+            DatabaseUnavailable: no answer was stored.
         """
         answers = {(one.report_id, one.opd): one for one in sorted(changes, key=lambda one: one.seq)}
         ended: list[Delivery] = []
@@ -99,13 +99,13 @@ class Inbox:
             "event_id": assignment.event_id,
         }
         if recipients.reach is Reach.NO_DRILL:
-            log.warning("No endpoint takes drills, this one reaches nobody", **about)
+            log.warning("No endpoint receives exercises, this exercise reaches nobody", **about)
         elif recipients.reach is not Reach.DEPARTMENT:
-            log.critical("A department has no endpoint, its report goes elsewhere", **about)
+            log.critical("A department has no endpoint, its report goes to the Live Room or to nobody", **about)
 
 
 def case_of(assignment: Assignment) -> Case:
-    """The report at its department."""
+    """The (report, department) pair of an assignment."""
     return assignment.report_id, assignment.opd
 
 

@@ -1,4 +1,4 @@
-"""The notifier's own metrics, beside those that every service has."""
+"""Metrics of the notifier, in addition to those of every service."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -8,7 +8,7 @@ from shared.observability.metrics import DURATION_BUCKETS, END_TO_END_BUCKETS
 
 
 class NotifierMetrics:
-    """Deliveries and pushes; labels are closed sets."""
+    """Metrics of deliveries and pushes; labels have fixed sets of values."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.deliveries = Counter(

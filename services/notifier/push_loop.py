@@ -1,11 +1,10 @@
-"""The leased send loop: claims what is due, pushes it, and keeps how it ended.
+"""The push loop: claims due deliveries under a lease, pushes them, and stores the results.
 
-Apart from consuming: a slow receiver holds up neither Kafka nor another receiver. A worker that dies gives its
-deliveries back when their leases end; one that comes back too late cannot overwrite what others did meanwhile.
+It runs apart from consuming, so a slow receiver delays neither Kafka nor other receivers. The deliveries of a dead
+worker become due again when their leases expire; a worker that resumes too late cannot overwrite the results of others.
 """
 
 import asyncio
-import contextlib
 import json
 import random
 from collections import Counter
@@ -32,8 +31,9 @@ from shared.events.models import utc_text
 from shared.events.outgoing import OutgoingRecord
 from shared.observability.logs import logger
 from shared.observability.tracing import child_of
+from shared.process.waiting import wait_or_stop
 
-LEASE_SECONDS = {Lane.EMERGENCY: 15.0, Lane.ROUTINE: 20.0}  # longer than a whole exchange; F19 asks for 15 s
+LEASE_SECONDS = {Lane.EMERGENCY: 15.0, Lane.ROUTINE: 20.0}  # longer than a whole exchange; F19 requires at most 15 s
 POLL_SECONDS = {Lane.EMERGENCY: 0.25, Lane.ROUTINE: 1.0}  # new deliveries wake the loop at once; this finds retries
 DATABASE_WAIT_SECONDS = 1.0
 FINISH_SECONDS = 8.0  # of the 20 s that a service may take to stop
@@ -43,7 +43,7 @@ log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """How many pushes to one endpoint may be in hand at once; retries leave some for what was never tried."""
+    """The number of concurrent pushes to one endpoint; retries leave some slots free for untried deliveries."""
 
     total: int
     retries: int
@@ -53,7 +53,7 @@ SLOTS = {Lane.EMERGENCY: Slots(total=8, retries=4), Lane.ROUTINE: Slots(total=4,
 
 
 class NotSendable(Exception):  # noqa: N818  # named after what is the case
-    """A delivery that no try can be made for; ``code`` says why, from a closed set."""
+    """A delivery that cannot be tried; ``code`` gives the reason, from a fixed set."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -61,7 +61,7 @@ class NotSendable(Exception):  # noqa: N818  # named after what is the case
 
 
 class PushLoop:
-    """Pushes the due deliveries of one lane until told to stop."""
+    """Pushes the due deliveries of one lane until stopped."""
 
     def __init__(
         self,
@@ -91,11 +91,11 @@ class PushLoop:
         return list(self._in_hand.values())
 
     def wake(self) -> None:
-        """Something is due now."""
+        """Look for due deliveries now."""
         self._woken.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Push what is due until told to stop, then finish what is in hand. A database that is away is waited for."""
+        """Push due deliveries until stopped, then finish those in progress; waits for the database if it is down."""
         looked_up = False
         while not stopping.is_set():
             try:
@@ -104,7 +104,7 @@ class PushLoop:
                     looked_up = True
                 started = await self.start_due()
             except DatabaseUnavailable as error:
-                log.warning("The push_loop waits", lane=self._lane, reason=str(error))
+                log.warning("The push loop waits for the database", lane=self._lane, reason=str(error))
                 await self._wait(DATABASE_WAIT_SECONDS)
                 continue
             if not started:
@@ -120,7 +120,7 @@ class PushLoop:
         self._known |= await self._store.endpoints_in_use()
 
     async def start_due(self) -> int:
-        """Claim what is due and start pushing it; returns how many pushes were started.
+        """Claim due deliveries and start their pushes; returns the number of pushes started.
 
         Raises:
             DatabaseUnavailable: nothing was started.
@@ -139,7 +139,7 @@ class PushLoop:
         return len(claimed)
 
     async def finish(self, seconds: float) -> None:
-        """Wait for the pushes in hand; those that take longer are cut and tried again when their lease ends."""
+        """Wait for the pushes in progress; slower ones are cancelled and tried again when their leases expire."""
         await self.wait_for_pushes(seconds)
         tasks = list(self._in_hand)
         for task in tasks:
@@ -166,8 +166,8 @@ class PushLoop:
         del self._in_hand[task]
         self._metrics.in_flight.labels(self._lane).set(len(self._in_hand))
         if not task.cancelled() and (error := task.exception()):
-            log.critical("Keeping the outcome of a push failed in our own code", exc_info=error)
-        self.wake()  # a slot is free
+            log.critical("Storing the result of a push raised an unexpected error", exc_info=error)
+        self.wake()  # a slot has become free
 
     async def _deliver(self, claimed: Claimed) -> None:
         delivery = claimed.delivery
@@ -175,16 +175,16 @@ class PushLoop:
             result = await self._try_once(claimed)
         except NotSendable as error:
             result = PushResult(error_code=error.code)
-        except Exception:  # a report that makes our own code raise is a failed try, never a hot loop
+        except Exception:  # an unexpected error counts as a failed try, so that it never causes a hot loop
             log.exception(
-                "Pushing failed in our own code", report_id=str(delivery.report_id), delivery_id=str(delivery.id)
+                "A push raised an unexpected error", report_id=str(delivery.report_id), delivery_id=str(delivery.id)
             )
             result = PushResult(error_code="internal")
         try:
             await self.settle(claimed, result)
         except DatabaseUnavailable as error:
-            # the lease ends by itself, and the try is made again with the same webhook-id
-            log.warning("The outcome of a push was not kept", delivery_id=str(delivery.id), reason=str(error))
+            # the lease expires, and the try is repeated with the same webhook-id
+            log.warning("The result of a push was not stored", delivery_id=str(delivery.id), reason=str(error))
 
     async def _try_once(self, claimed: Claimed) -> PushResult:
         delivery = claimed.delivery
@@ -235,22 +235,23 @@ class PushLoop:
         }
         if result.needs_a_person or result.error_code == "endpoint_removed":
             self._metrics.paging.labels(self._lane).inc()
-            log.critical("A receiver refuses our pushes, a person has to look", **about)
+            log.critical(
+                "A receiver refuses pushes for a reason that a retry cannot fix: check the endpoint's settings", **about
+            )
         elif step.state is DeliveryState.EXHAUSTED:
-            log.critical("A delivery was given up on, a person has to look", **about)
+            log.critical("A delivery is exhausted: no further try is scheduled", **about)
         elif result.failure:
-            log.warning("A push failed and will be tried again", **about)
+            log.warning("A push failed, it will be tried again", **about)
         else:
             log.info("A push was accepted", **about)
 
     async def _wait(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), seconds)
+        await wait_or_stop(self._woken, seconds)
         self._woken.clear()
 
 
 def push_body(claimed: Claimed, public_url: str) -> bytes:
-    """The body of every try of a delivery, always the same bytes: ``type``, ``timestamp``, ``data``, ``ack_url``."""
+    """The body of a push, the same bytes for every try: ``type``, ``timestamp``, ``data``, ``ack_url``."""
     happened_at = datetime.fromtimestamp(claimed.happened_at, UTC)
     return orjson.dumps(
         {
@@ -271,7 +272,7 @@ def _policy_or_default(claimed: Claimed) -> PushPolicy:
     try:
         return _policy(claimed)
     except (ValueError, TypeError, KeyError):
-        return policy_of(claimed.delivery.lane)  # a frozen policy that cannot be read must not make a hot loop
+        return policy_of(claimed.delivery.lane)  # an unreadable stored policy must not cause a hot loop
 
 
 def _facts(delivery: Delivery, result: PushResult, step: PushDecision, now: float) -> list[OutgoingRecord]:

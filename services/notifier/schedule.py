@@ -1,6 +1,6 @@
-"""When a push is tried again, and what becomes of a delivery after a try. Pure.
+"""The push schedule: when a push is tried again, and the state of a delivery after a try. Pure.
 
-Source: ``promises.md``, Push policy of the notifier. Spans are seconds, counted from the end of a try.
+Source: ``promises.md``, Push policy of the notifier. Durations are seconds, counted from the end of a try.
 """
 
 import re
@@ -14,7 +14,7 @@ from shared.domain.lanes import Lane
 MINUTE = 60.0
 HOUR = 3600.0
 GONE = 410
-PAGING_STATUS = frozenset({401, 403, 404, 410})  # the receiver is set up wrongly: no retry mends that, a person does
+PAGING_STATUS = frozenset({401, 403, 404, 410})  # wrong configuration: a person must correct it, retries cannot
 
 _DELTA = re.compile(r"[0-9]{1,9}")
 _DATE = re.compile(r"[A-Za-z]{3,9},? .*[0-9]{2}:[0-9]{2}:[0-9]{2}.*")
@@ -22,10 +22,10 @@ _DATE = re.compile(r"[A-Za-z]{3,9},? .*[0-9]{2}:[0-9]{2}:[0-9]{2}.*")
 
 @dataclass(frozen=True, slots=True)
 class PushPolicy:
-    """How one delivery is pushed; frozen with the report at first sight.
+    """The retry rules of a delivery, stored with it when it is created.
 
-    ``delays`` come before the first, second, … try; after them ``repeat_every``, or the end where that is None.
-    ``until_acknowledged`` goes on pushing after a 2xx. ``gone_ends``: 410 means that the endpoint is no more.
+    ``delays`` are the waits before the first, second, … try; after them every ``repeat_every`` seconds, or never if
+    that is None. ``until_acknowledged``: pushes continue after a 2xx. ``gone_ends``: a 410 ends the delivery.
     """
 
     name: str
@@ -80,7 +80,7 @@ def policy_of(lane: Lane) -> PushPolicy:
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """How one try ended: a status code, or an error code where there was no whole answer."""
+    """The result of one try: a status code, or an error code if there was no complete answer."""
 
     status_code: int | None = None
     error_code: str | None = None
@@ -89,17 +89,17 @@ class PushResult:
 
     @property
     def accepted(self) -> bool:
-        """True for a 2xx that was read in time. A redirect is no acceptance."""
+        """True for a 2xx that was read in time. A redirect does not count."""
         return self.error_code is None and self.status_code is not None and 200 <= self.status_code < 300  # noqa: PLR2004  # the 2xx class
 
     @property
     def needs_a_person(self) -> bool:
-        """True where the receiver refuses us for a reason that time does not mend."""
+        """True if the receiver refuses for a reason that a retry cannot fix."""
         return self.status_code in PAGING_STATUS
 
     @property
     def failure(self) -> str | None:
-        """The code of the failure, from a closed set, or None where the push was accepted."""
+        """The failure code, from a fixed set, or None if the push was accepted."""
         if self.accepted:
             return None
         return self.error_code or f"http_{self.status_code}"
@@ -107,19 +107,19 @@ class PushResult:
 
 @dataclass(frozen=True, slots=True)
 class PushDecision:
-    """What becomes of a delivery: its next state, and in how many seconds it is due again (None: not by itself)."""
+    """The next state of a delivery, and the seconds until it is due again (None: no further try)."""
 
     state: DeliveryState
     due_in: float | None
 
 
 def first_delay(policy: PushPolicy, spread: float) -> float:
-    """Seconds from the delivery's beginning to its first try; ``spread`` is a random number in [0, 1)."""
+    """Seconds from the creation of a delivery to its first try; ``spread`` is a random number in [0, 1)."""
     return _with_jitter(policy, policy.delays[0], spread)
 
 
 def decide_push(policy: PushPolicy, attempt: int, result: PushResult, *, now: datetime, spread: float) -> PushDecision:
-    """Decide after try number ``attempt`` (from 1); ``spread`` is a random number in [0, 1), for the jitter."""
+    """Decide what follows try number ``attempt`` (from 1); ``spread`` is a random number in [0, 1) for the jitter."""
     delay = _delay_after(policy, attempt)
     if result.accepted:
         again = delay if policy.until_acknowledged else None
@@ -131,9 +131,9 @@ def decide_push(policy: PushPolicy, attempt: int, result: PushResult, *, now: da
 
 
 def retry_after_seconds(header: str | None, policy: PushPolicy, *, now: datetime) -> float | None:
-    """The wait that a receiver asks for, within the policy's bounds; None where it asks for none or for nonsense.
+    """The wait of a Retry-After header, within the policy's bounds; None if it is missing or not valid.
 
-    Both forms of RFC 9110, 10.2.3 are read: seconds, or a date.
+    Reads both forms of RFC 9110, section 10.2.3: seconds or a date.
     """
     text = (header or "").strip()
     if _DELTA.fullmatch(text):
@@ -160,5 +160,5 @@ def _delay_after(policy: PushPolicy, attempt: int) -> float | None:
 
 
 def _with_jitter(policy: PushPolicy, delay: float, spread: float) -> float:
-    # only ever added: no try comes earlier than the schedule says
+    # only added: no try is earlier than the schedule
     return delay + spread * max(delay * policy.jitter_share, policy.jitter_floor)

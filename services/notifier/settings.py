@@ -9,7 +9,7 @@ from shared.settings import ServiceSettings
 
 
 class NotifierSettings(ServiceSettings):
-    """What one notifier process, of one lane, reads."""
+    """Settings of a notifier process, which serves one lane."""
 
     lane: Lane = Field(description="The lane this process serves: emergency or routine; --lane goes first")
     database_url: str = Field(description="Database of this lane, e.g. sqlite+aiosqlite:///var/notifier.db")

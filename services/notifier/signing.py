@@ -1,4 +1,4 @@
-"""Standard Webhooks signatures, with the traps of the library closed."""
+"""Standard Webhooks signatures, with guards against known faults of the library."""
 
 import base64
 import binascii
@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from standardwebhooks import Webhook
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  # the prefix is public
-LEAST_SECRET_BYTES = 24  # Standard Webhooks asks for 24 to 64 bytes; the library takes a single one
+LEAST_SECRET_BYTES = 24  # Standard Webhooks requires 24 to 64 bytes; the library accepts a single one
 
 
 class SignatureRefused(Exception):  # noqa: N818  # named after what happened
-    """A signature that is missing, malformed, made with another secret, or older or newer than five minutes."""
+    """The signature is missing, malformed, made with another secret, or its time differs by more than five minutes."""
 
 
 def secret_fault(secret: str) -> str | None:
-    """What is wrong with a secret, without quoting it, or None."""
+    """The fault of a secret, without quoting it, or None."""
     if not secret.startswith(SECRET_PREFIX):
         return f"must begin with {SECRET_PREFIX}"
     try:
@@ -27,9 +27,9 @@ def secret_fault(secret: str) -> str | None:
 
 
 def sign(secrets: Sequence[str], message_id: str, body: bytes, *, at: datetime) -> dict[str, str]:
-    """The three headers of a message, signed with every secret: during a rotation the receiver may know either.
+    """The three headers of a message, signed with every secret: during a rotation the receiver may know only one.
 
-    ``at`` must be aware. It is turned to UTC here, because the library takes the digits of any zone for UTC.
+    ``at`` must be aware. It is converted to UTC here, because the library ignores the time zone.
     """
     moment = at.astimezone(UTC)
     return {
@@ -40,15 +40,15 @@ def sign(secrets: Sequence[str], message_id: str, body: bytes, *, at: datetime) 
 
 
 def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> None:
-    """Check the signature of what somebody sent us, against our own clock.
+    """Verify the signature of a received message against the local clock.
 
     Raises:
-        SignatureRefused: none of the secrets made it, or it is not a signature at all.
+        SignatureRefused: it matches no secret, or is malformed.
     """
     for secret in secrets:
         try:
             Webhook(secret).verify(body, dict(headers), json_parse=False)
-        except Exception:  # noqa: BLE001, S112  # the library raises anything for malformed headers; all mean no
+        except Exception:  # noqa: BLE001, S112  # the library raises several error types, all mean refused
             continue
         return
-    raise SignatureRefused("No secret made this signature")
+    raise SignatureRefused("The signature matches no secret")

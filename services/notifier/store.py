@@ -1,4 +1,4 @@
-"""The notifier's memory: what came in, what goes where, what was tried, who answered. SQLite and PostgreSQL."""
+"""The notifier's database: inbox, deliveries, attempts and answers. SQLite and PostgreSQL."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ READ_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many deliveries of an endpoint may be claimed: in all, and of those that were tried before."""
+    """How many deliveries of an endpoint may be claimed: in total, and of those that were tried before."""
 
     endpoint_id: str
     total: int
@@ -32,14 +32,14 @@ class Quota:
 
 
 class Store:
-    """Opens transactions, and answers questions that change nothing."""
+    """Opens transactions and runs read-only queries."""
 
     def __init__(self, engine: AsyncEngine, outbox: Outbox) -> None:
         self._engine = engine
         self._outbox = outbox
 
     async def prepare(self) -> None:
-        """See that the tables are there.
+        """Check that the tables exist at the needed revision.
 
         Raises:
             DatabaseUnavailable: the database does not answer, or was not migrated yet.
@@ -50,10 +50,10 @@ class Store:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[StoreTransaction]:
-        """A transaction: all of its changes and facts become true together, or none.
+        """Open a transaction: its changes and facts are committed together, or not at all.
 
         Raises:
-            DatabaseUnavailable: nothing of it is true.
+            DatabaseUnavailable: nothing was committed.
         """
         with database_errors():
             async with self._engine.begin() as connection:
@@ -63,45 +63,45 @@ class Store:
             self._outbox.wake()
 
     async def find(self, delivery_id: UUID) -> Delivery | None:
-        """The delivery of an id."""
+        """Find a delivery by its id."""
         rows = await self._read(select(deliveries).where(deliveries.c.id == delivery_id))
         return delivery_of(rows[0]) if rows else None
 
     async def of_report(self, report_id: UUID) -> list[Delivery]:
-        """All deliveries of a report, in the order in which they were made."""
+        """All deliveries of a report, in order of creation."""
         ordered = select(deliveries).where(deliveries.c.report_id == report_id)
         rows = await self._read(ordered.order_by(deliveries.c.created_at, deliveries.c.id).limit(READ_LIMIT))
         return [delivery_of(row) for row in rows]
 
     async def in_state(self, lane: Lane, state: DeliveryState) -> list[Delivery]:
-        """The deliveries of a lane in a state, the oldest reports first."""
+        """The deliveries of a lane in a state, oldest reports first."""
         chosen = select(deliveries).where(deliveries.c.lane == lane, deliveries.c.state == state)
         return [
             delivery_of(row) for row in await self._read(chosen.order_by(deliveries.c.received_at).limit(READ_LIMIT))
         ]
 
     async def due(self, quotas: Sequence[Quota], now: float) -> list[UUID]:
-        """Deliveries that may be claimed now: per endpoint the untried ones first, then those due the longest."""
+        """Deliveries that may be claimed now: per endpoint, untried ones first, then those due the longest."""
         with database_errors():
             async with reading(self._engine).connect() as connection:
                 earliest = await connection.scalar(select(func.min(deliveries.c.due_at)))
                 if earliest is None or earliest > now:
-                    return []  # the usual answer, asked for several times a second
+                    return []  # the usual case; this query runs several times a second
                 return [one for quota in quotas for one in await _due_at_endpoint(connection, quota, now)]
 
     async def endpoints_in_use(self) -> set[str]:
-        """The endpoints that deliveries were made for, those included that are not in the file any more."""
+        """All endpoints with deliveries, including those that are no longer in the file."""
         return {row.endpoint_id for row in await self._read(select(deliveries.c.endpoint_id).distinct())}
 
     async def oldest_unanswered(self, lane: Lane) -> float | None:
-        """When the oldest live report without its department's acknowledgement was received."""
+        """Time of receipt of the oldest live report that its department has not acknowledged."""
         waiting = and_(deliveries.c.state.in_(UNANSWERED), deliveries.c.lane == lane, deliveries.c.mode == Mode.LIVE)
         rows = await self._read(select(func.min(deliveries.c.received_at).label("oldest")).where(waiting))
         oldest: float | None = rows[0].oldest
         return oldest
 
     async def count(self, lane: Lane, condition: ColumnElement[bool]) -> int:
-        """How many deliveries of a lane a condition holds for."""
+        """The number of deliveries of a lane that meet a condition."""
         rows = await self._read(
             select(func.count().label("found")).select_from(deliveries).where(deliveries.c.lane == lane, condition)
         )
@@ -115,17 +115,17 @@ class Store:
 
 
 def overdue(now: float, grace: float) -> ColumnElement[bool]:
-    """Deliveries that nobody acted on though they were due ``grace`` seconds ago."""
+    """Deliveries that were due ``grace`` seconds ago and that no worker has claimed."""
     return deliveries.c.due_at < now - grace
 
 
 def late(now: float) -> ColumnElement[bool]:
-    """Deliveries whose department has not acknowledged in its time."""
+    """Deliveries that the department has not acknowledged by its deadline."""
     return and_(deliveries.c.state.in_(UNANSWERED), deliveries.c.acknowledge_by < now, deliveries.c.mode == Mode.LIVE)
 
 
 def exhausted() -> ColumnElement[bool]:
-    """Deliveries that were given up on."""
+    """Deliveries without a further try."""
     return deliveries.c.state == DeliveryState.EXHAUSTED
 
 

@@ -17,11 +17,11 @@ from sqlalchemy import (
 
 from shared.db.outbox import outbox_table
 
-REVISION = "0001"  # of migrations/, that the service needs at least
+REVISION = "0001"  # the oldest revision of migrations/ that the service works with
 
 metadata = MetaData()
 
-# One row per event of a department's topic. What it freezes stays as it was at first sight: whom, and how.
+# One row per event of a department's topic. Recipients and policy stay as they were when the row was created.
 inbox = Table(
     "inbox",
     metadata,
@@ -42,8 +42,8 @@ inbox = Table(
     Column("endpoints", Text, nullable=False),
 )
 
-# One row per (event, endpoint). ``due_at`` is when somebody must act on it next: the next try or, while a try is in
-# hand, the end of its lease, so that a worker that died gives it back by itself; null where no push is due.
+# One row per (event, endpoint). ``due_at`` is the time of the next action: the next try or, during a try, the end of
+# its lease, so that the delivery of a dead worker becomes due again; null if no push is due.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -81,7 +81,7 @@ deliveries = Table(
     Index("deliveries_by_state", "state", "received_at"),
 )
 
-# One row per try; ``outcome`` is null while it runs and ``interrupted`` where its worker died.
+# One row per try; ``outcome`` is null while it runs and ``interrupted`` if its worker died.
 attempts = Table(
     "attempts",
     metadata,
@@ -95,8 +95,8 @@ attempts = Table(
     PrimaryKeyConstraint("delivery_id", "attempt"),
 )
 
-# One row per (report, department) seen so far; ``status`` is null until the department has answered. Both an
-# assignment and an answer write their row first, which makes one wait for the other on PostgreSQL.
+# One row per (report, department); ``status`` is null until the department has answered. An assignment and an answer
+# both write this row first, so on PostgreSQL one waits for the other.
 answers = Table(
     "answers",
     metadata,
@@ -108,7 +108,7 @@ answers = Table(
     PrimaryKeyConstraint("report_id", "opd"),
 )
 
-# Message ids of signed callbacks: a recorded callback cannot be played again for another delivery.
+# Message ids of signed callbacks: a recorded callback cannot be replayed for another delivery.
 callbacks = Table(
     "callbacks",
     metadata,

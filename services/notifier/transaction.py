@@ -1,4 +1,4 @@
-"""What may be done to the notifier's tables inside one transaction."""
+"""Operations on the notifier's tables inside one transaction."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -27,7 +27,7 @@ Case = tuple[UUID, str]  # a report at a department
 
 @dataclass(frozen=True, slots=True)
 class InboxEntry:
-    """One assignment with what is frozen at its first sight."""
+    """An assignment with the recipients and the policy that are stored with it."""
 
     assignment: Assignment
     endpoints: Sequence[Endpoint]
@@ -36,9 +36,9 @@ class InboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that this worker alone may push until its lease ends, with all that the push needs.
+    """A delivery that only this worker may push until the lease expires, with everything that the push needs.
 
-    ``policy`` and ``data`` are as they were frozen; reading them may fail, which then is the try's failure.
+    ``policy`` and ``data`` are as stored; if they cannot be read, the try fails.
     """
 
     delivery: Delivery
@@ -50,7 +50,7 @@ class Claimed:
 
 
 class StoreTransaction:
-    """What may be done inside one transaction."""
+    """The operations of one transaction."""
 
     def __init__(self, connection: AsyncConnection, outbox: Outbox) -> None:
         self._connection = connection
@@ -59,13 +59,13 @@ class StoreTransaction:
         self.published = False
 
     async def publish(self, records: Sequence[OutgoingRecord]) -> None:
-        """Publish records once, and only if, this transaction is committed."""
+        """Publish records after, and only if, this transaction commits."""
         await self._outbox.add(self._connection, records)
         self.published = self.published or bool(records)
 
     async def register_cases(self, cases: Collection[Case]) -> dict[Case, Acknowledgement]:
-        """Note these cases, and return the answers that their departments have given already."""
-        wanted = sorted(set(cases), key=str)  # one order for all, so that two transactions cannot wait in a ring
+        """Store these cases and return the answers that their departments have already given."""
+        wanted = sorted(set(cases), key=str)  # a fixed order prevents deadlocks between transactions
         await self._connection.execute(
             self._insert(answers).on_conflict_do_nothing(),
             [{"report_id": report_id, "opd": opd} for report_id, opd in wanted],
@@ -79,7 +79,7 @@ class StoreTransaction:
         }
 
     async def note_answer(self, case: Case, status: str, answer: Acknowledgement) -> None:
-        """Keep a department's answer, so that it also counts for assignments that come after it."""
+        """Store a department's answer, so that it also applies to later assignments."""
         told = {"status": status, "answered_by": answer.by, "answered_at": answer.at}
         row = {"report_id": case[0], "opd": case[1], **told}
         await self._connection.execute(
@@ -87,7 +87,7 @@ class StoreTransaction:
         )
 
     async def register(self, entries: Sequence[InboxEntry], now: float) -> set[str]:
-        """Write inbox rows and return the event ids that were not known before."""
+        """Insert inbox rows and return the event ids that are new."""
         new = await self._connection.execute(
             self._insert(inbox).on_conflict_do_nothing().returning(inbox.c.event_id),
             [_inbox_row(entry, now) for entry in entries],
@@ -95,13 +95,13 @@ class StoreTransaction:
         return {row.event_id for row in new}
 
     async def add(self, new_deliveries: Sequence[Delivery]) -> None:
-        """Write new deliveries."""
+        """Insert new deliveries."""
         if new_deliveries:
             rows = [asdict(delivery) for delivery in new_deliveries]
             await self._connection.execute(self._insert(deliveries).on_conflict_do_nothing(), rows)
 
     async def claim(self, ids: Sequence[UUID], *, now: float, until: float, token: str) -> list[Claimed]:
-        """Lease those of the deliveries that are still due; each counts as one more try from here on."""
+        """Lease the deliveries that are still due; this counts as one more try of each."""
         taken = update(deliveries).where(deliveries.c.id.in_(ids), deliveries.c.due_at <= now)
         leased = await self._connection.execute(
             taken.values(
@@ -131,10 +131,10 @@ class StoreTransaction:
         return claimed
 
     async def settle(self, claimed: Claimed, result: PushResult, step: PushDecision, *, now: float) -> bool:
-        """Keep how a try ended; False where the lease is another's by now: then the delivery stays as it is."""
+        """Store the result of a try; False if another worker holds the lease: then nothing changes."""
         delivery = claimed.delivery
         mine = and_(deliveries.c.id == delivery.id, deliveries.c.lease_token == claimed.token)
-        # the delivery first, then its tries, as `claim` does: two that meet at one may wait, but never in a circle
+        # lock order: delivery, then attempts, as in `claim`; prevents deadlock
         changed = await self._connection.execute(
             update(deliveries).where(mine).values(
                 state=step.state,
@@ -158,7 +158,7 @@ class StoreTransaction:
     async def acknowledge(
         self, which: ColumnElement[bool], answer: Acknowledgement, *, note: str | None = None, eta: float | None = None
     ) -> list[Delivery]:
-        """End the open deliveries among those chosen, and take them out of the hands of whoever is pushing them."""
+        """Acknowledge the open deliveries among those selected, and revoke their leases."""
         changed = await self._connection.execute(
             update(deliveries).where(which, deliveries.c.state.in_(OPEN)).values(
                 state=DeliveryState.ACKNOWLEDGED,
@@ -175,7 +175,7 @@ class StoreTransaction:
         return [delivery_of(row) for row in changed]
 
     async def bind_callback(self, endpoint_id: str, message_id: str, delivery_id: UUID) -> bool:
-        """Tie a callback's message id to one delivery; False where it was used for another one."""
+        """Bind a callback's message id to a delivery; False if it was used for another one."""
         row = {"endpoint_id": endpoint_id, "message_id": message_id, "delivery_id": delivery_id}
         await self._connection.execute(self._insert(callbacks).values(row).on_conflict_do_nothing())
         used = select(callbacks.c.delivery_id).where(
@@ -185,17 +185,17 @@ class StoreTransaction:
 
 
 def by_id(delivery_id: UUID) -> ColumnElement[bool]:
-    """Chooses one delivery."""
+    """Select one delivery."""
     return deliveries.c.id == delivery_id
 
 
 def by_case(case: Case) -> ColumnElement[bool]:
-    """Chooses the deliveries of a report to a department, whichever endpoint they take."""
+    """Select all deliveries of a report to a department."""
     return and_(deliveries.c.report_id == case[0], deliveries.c.opd == case[1])
 
 
 def delivery_of(row: Row[Any]) -> Delivery:
-    """The delivery of a row of its table."""
+    """Convert a table row to a delivery."""
     known = {field.name: getattr(row, field.name) for field in fields(Delivery)}
     return Delivery(**known | {"lane": Lane(row.lane), "state": DeliveryState(row.state)})
 

@@ -1,4 +1,4 @@
-"""The ways to an endpoint. So far one: an HTTP push, bounded in time and in what it reads."""
+"""HTTP push to an endpoint, bounded in time and in response size."""
 
 import asyncio
 import ssl
@@ -15,15 +15,15 @@ USER_AGENT = "laksa-notifier/1"
 
 
 class WebhookChannel:
-    """Posts to receivers that may be broken or hostile."""
+    """Posts to receivers that may be faulty or hostile."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
     async def push(self, url: str, headers: Mapping[str, str], body: bytes, policy: PushPolicy) -> PushResult:
-        """Try once. Whatever the receiver does is a result, never an exception.
+        """Push once. Every behaviour of the receiver gives a result, never an exception.
 
-        A redirect is an answer like any other: following it would send the report where nobody allowed it to go.
+        Redirects are not followed: they could send the report to an address that is not allowed.
         """
         started = time.perf_counter()
         status, error, retry_after = None, None, None
@@ -44,10 +44,10 @@ class WebhookChannel:
 
 @asynccontextmanager
 async def webhook_session() -> AsyncIterator[aiohttp.ClientSession]:
-    """The HTTP client of one process.
+    """The HTTP client of a process.
 
-    Each push opens its own connection: a kept one may have been closed by the receiver meanwhile, which would cost an
-    emergency a try. No proxy from the environment, no cookies, no decompression of what a receiver sends.
+    Each push opens its own connection: the receiver may have closed a kept one, which would cost an emergency a try. It
+    uses no proxy from the environment and no cookies, and does not decompress responses.
     """
     connector = aiohttp.TCPConnector(limit=0, force_close=True, use_dns_cache=False)
     async with aiohttp.ClientSession(
@@ -66,10 +66,10 @@ async def _read_little(answer: aiohttp.ClientResponse) -> None:
     while left > 0 and (chunk := await answer.content.read(left)):
         left -= len(chunk)
     if left <= 0:
-        answer.close()  # or leaving the exchange would wait for the rest
+        answer.close()  # otherwise leaving the context would wait for the rest of the body
 
 
-# The first that fits: aiohttp's classes are partly each other's children.
+# The first match counts, because some of aiohttp's classes are subclasses of others.
 _ERROR_CODES: tuple[tuple[type[Exception], str], ...] = (
     (TimeoutError, "timeout"),
     (aiohttp.ClientConnectorDNSError, "name_not_found"),

@@ -1,4 +1,4 @@
-"""One way to open a database, for SQLite (the embedded default) and PostgreSQL."""
+"""Opens databases: SQLite (the embedded default) and PostgreSQL."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.errors import DatabaseUnavailable
 
-# What PostgreSQL refuses although our SQL is right, by the beginning of its SQLSTATE: connection, a deadlock or another
-# race lost, no disk, memory or connection left, being stopped or started, its own files, a standby that only reads.
+# PostgreSQL errors that are transient, by SQLSTATE prefix: connection lost, deadlock or serialization failure, out of
+# disk, memory or connections, server stopping or starting, its own files, read-only standby.
 AROUND_THE_DATABASE = ("08", "40", "53", "57", "58", "25006")
 POOL_TIMEOUT_SECONDS = 30.0  # how long a transaction waits for a free connection
-SQLITE_BUSY_TIMEOUT_MS = 5_000  # longer than any transaction here; past it the writer in the way is stuck
+SQLITE_BUSY_TIMEOUT_MS = 5_000  # longer than any transaction here; a writer that holds the lock longer is stuck
 SQLITE_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -30,16 +30,16 @@ SQLITE_FAULTS = (sqlite3.OperationalError, sqlite3.InterfaceError)
 
 def sqlite_url(path: Path) -> str:
     """The URL of a SQLite file, for `make_engine`."""
-    return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string()  # quotes ? and % in its name
+    return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string()  # quotes ? and % in the path
 
 
 def make_engine(url: str, *, pool_size: int = 5, pool_timeout: float = POOL_TIMEOUT_SECONDS) -> AsyncEngine:
-    """An engine for ``sqlite+aiosqlite:///path`` or ``postgresql+asyncpg://…``; connects lazily.
+    """Create an engine for ``sqlite+aiosqlite:///path`` or ``postgresql+asyncpg://…``; it connects lazily.
 
-    SQLite runs in WAL mode with ``synchronous=FULL``, so a committed transaction survives a power cut, and begins
-    every transaction with ``BEGIN IMMEDIATE``, so that a reader that turns writer cannot fail half-way; transactions
-    that only read go through `reading`, which takes no write lock. A pool of one connection makes its users wait
-    for each other in fair order instead of polling for SQLite's lock.
+    SQLite runs in WAL mode with ``synchronous=FULL``: a committed transaction survives a power cut. Every transaction
+    begins with ``BEGIN IMMEDIATE``, so that one that reads first and writes later cannot fail half-way. Read-only
+    transactions use `reading`, which takes no write lock. With a pool of one connection, users wait in order instead of
+    polling for SQLite's lock.
     """
     if make_url(url).get_backend_name() != "sqlite":
         return create_async_engine(
@@ -52,12 +52,12 @@ def make_engine(url: str, *, pool_size: int = 5, pool_timeout: float = POOL_TIME
 
 
 def reading(engine: AsyncEngine) -> AsyncEngine:
-    """The same engine and pool, for transactions that only read."""
+    """The same engine and pool for read-only transactions."""
     return engine.execution_options(laksa_reads_only=True)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver would otherwise begin on its own, and deferred
+    connection.isolation_level = None  # otherwise the driver begins a deferred transaction by itself
     cursor = connection.cursor()
     for pragma in SQLITE_PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
@@ -71,21 +71,21 @@ def _begin_sqlite(connection: Any) -> None:
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Turn what is wrong *around* the database into `DatabaseUnavailable`; faults of our SQL pass unchanged.
+    """Turn errors of the database's environment into `DatabaseUnavailable`; errors of our SQL pass unchanged.
 
-    As far as the driver tells them apart: SQLite's calls a syntax error an ``OperationalError`` too. SQLite's own
-    errors count like those that SQLAlchemy makes of them.
+    Limit: SQLite's driver reports a syntax error as ``OperationalError`` too. Errors of the sqlite3 module are treated
+    like SQLAlchemy's.
 
     Raises:
         DatabaseUnavailable: connection refused or lost, locked, full, read-only, no connection free in the pool, or a
-            deadlock, which undid this transaction so that another one could go on.
+            deadlock, after which the server rolled this transaction back.
     """
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError, *SQLITE_FAULTS, OSError) as error:
         raise DatabaseUnavailable("The database does not answer") from error
     except DBAPIError as error:
-        state = getattr(error.orig, "sqlstate", None) or ""  # only PostgreSQL's driver has it
+        state = getattr(error.orig, "sqlstate", None) or ""  # only PostgreSQL's driver sets it
         if not error.connection_invalidated and not state.startswith(AROUND_THE_DATABASE):
             raise
         raise DatabaseUnavailable("The database did not finish this, or the connection was lost") from error

@@ -1,7 +1,6 @@
-"""Bringing a database's tables to the newest revision, by Alembic: a command of its own, because no service loads that.
+"""Migrates a database to the newest revision with Alembic. Only a command uses this: no service imports Alembic.
 
-A service keeps its revisions in ``migrations/``: ``env.py`` says what its tables are, ``versions/`` how they came to
-be.
+A service keeps its revisions in ``migrations/``: ``env.py`` names its tables, ``versions/`` holds the steps.
 """
 
 import asyncio
@@ -18,11 +17,11 @@ from sqlalchemy.engine import Connection
 from shared.db.engine import database_errors, make_engine
 from shared.errors import DatabaseUnavailable
 
-ONE_AT_A_TIME = 7_112_024  # any number that nothing else locks by
+ONE_AT_A_TIME = 7_112_024  # an arbitrary advisory lock number
 
 
 class MigrationSettings(BaseSettings):
-    """What a migration reads."""
+    """Settings of a migration."""
 
     model_config = SettingsConfigDict(env_prefix="LAKSA_", extra="ignore")
 
@@ -30,7 +29,7 @@ class MigrationSettings(BaseSettings):
 
 
 async def upgrade(url: str, migrations: Path) -> None:
-    """Bring the tables to the newest revision, in one transaction; two at once wait for each other.
+    """Migrate to the newest revision in one transaction; concurrent migrations wait for each other.
 
     Raises:
         DatabaseUnavailable: the database does not answer; nothing was changed.
@@ -45,14 +44,14 @@ async def upgrade(url: str, migrations: Path) -> None:
 
 
 def config_of(migrations: Path) -> Config:
-    """Alembic's configuration for a service's folder of migrations."""
+    """Alembic's configuration for a service's ``migrations`` folder."""
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     return config
 
 
 def run_migrations(metadata: MetaData) -> None:
-    """What a service's ``env.py`` calls, with its tables."""
+    """Run the migrations of a service; called by its ``env.py`` with its tables."""
     connection: Connection = context.config.attributes["connection"]
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
@@ -60,7 +59,7 @@ def run_migrations(metadata: MetaData) -> None:
 
 
 def migrate(migrations: Path) -> None:
-    """The command line: bring LAKSA_DATABASE_URL's tables up to date, or end with what is wrong."""
+    """Command: migrate the database at LAKSA_DATABASE_URL, or exit with the reason."""
     try:
         settings = MigrationSettings()
     except ValidationError:

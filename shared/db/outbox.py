@@ -1,4 +1,4 @@
-"""The transactional outbox: what must be published is committed with the change that it tells of.
+"""The transactional outbox: a record to publish is committed together with the change that it reports.
 
 Intake's spool and the notifier both use it; `shared.messaging.relay` publishes from it.
 """
@@ -36,7 +36,7 @@ def outbox_table(metadata: MetaData) -> Table:
     return Table(
         "outbox",
         metadata,
-        # SQLite numbers rows by itself only in a column of type INTEGER
+        # SQLite assigns row ids only in a column of type INTEGER
         Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
         Column("topic", Text, nullable=False),
         Column("key", LargeBinary, nullable=False),
@@ -48,7 +48,7 @@ def outbox_table(metadata: MetaData) -> Table:
 
 
 def outbox_rows(records: Sequence[OutgoingRecord]) -> list[dict[str, object]]:
-    """What to insert for these records, now."""
+    """The rows to insert for these records."""
     now = time.time()
     return [
         {
@@ -73,25 +73,25 @@ class PendingRecord:
 
 @dataclass(frozen=True, slots=True)
 class OutboxDepth:
-    """How much waits: number of records, and the age of the oldest in seconds (0 where none waits)."""
+    """The backlog: number of records, and the age of the oldest in seconds (0 if there is none)."""
 
     records: int
     oldest_seconds: float
 
 
 def depth_of(pending: Sequence[PendingRecord]) -> OutboxDepth:
-    """How much waits, where these are all that do."""
+    """The backlog, if these are all pending records."""
     return OutboxDepth(len(pending), _age(pending[0].created_at)) if pending else OutboxDepth(0, 0.0)
 
 
 def _age(created_at: float) -> float:
-    return max(0.0, time.time() - created_at)  # not less than none: the clock may have been set back
+    return max(0.0, time.time() - created_at)  # never negative: the clock may have been set back
 
 
 class Outbox:
     """Rows to publish, oldest first. Rows leave only after the broker acknowledged them.
 
-    ``turn`` is waited for before a row is removed, where those who write to a file take turns.
+    ``turn``, if given, is a lock that writers of the same file take; removing rows takes it too.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Outbox:
             self._woken.clear()
 
     async def pending(self, limit: int) -> list[PendingRecord]:
-        """The oldest rows, in the order in which they were added."""
+        """The oldest rows, in insertion order."""
         with database_errors():
             async with reading(self._engine).connect() as connection:
                 rows = (await connection.execute(select(self._table).order_by(self._table.c.id).limit(limit))).all()
@@ -146,10 +146,11 @@ class Outbox:
                 await connection.execute(delete(self._table).where(self._are(row_ids)))
 
     async def depth(self) -> OutboxDepth:
-        """How many records wait, and for how long the oldest has.
+        """The number of pending records and the age of the oldest.
 
-        Rows leave in order, so the ids tell how many: counting would read the whole table, in an outage gigabytes,
-        before each batch. A number that a failed transaction has used up is counted too while older rows wait.
+        Computed from the first and last id, because rows leave in order and counting would read the whole table
+        (gigabytes in an outage) before each batch. Ids that a failed transaction used are counted too while older rows
+        wait.
         """
         table = self._table
         oldest = select(table.c.id, table.c.created_at).order_by(table.c.id).limit(1)
@@ -163,7 +164,7 @@ class Outbox:
         return OutboxDepth(last - first.id + 1, _age(first.created_at))
 
     def _are(self, row_ids: Sequence[int]) -> ColumnElement[bool]:
-        """These rows; where no number between them is missing, by the first and the last, which costs least."""
+        """Condition for these rows: a range if the ids are contiguous, which is cheapest."""
         column = self._table.c.id
         if row_ids and max(row_ids) - min(row_ids) + 1 == len(set(row_ids)):
             return column.between(min(row_ids), max(row_ids))

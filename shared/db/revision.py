@@ -1,4 +1,4 @@
-"""Which revision a database's tables have: services look, and never change it. `shared.db.migrating` does."""
+"""The revision of a database's tables. Services only read it; `shared.db.migrating` changes it."""
 
 from sqlalchemy import Column, MetaData, Table, Text, inspect, select
 from sqlalchemy.engine import Connection
@@ -8,15 +8,15 @@ from shared.errors import DatabaseUnavailable
 
 metadata = MetaData()
 
-# Alembic's own table, by its own name
+# the table in which Alembic keeps the revision
 revisions = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))
 
 
 async def check_revision(connection: AsyncConnection, needed: str, service: str) -> None:
-    """Return where the tables are at the needed revision or a later one: each works with the service before it.
+    """Return if the tables are at the needed revision or a later one: a newer schema supports the previous release.
 
     Raises:
-        DatabaseUnavailable: they are not; the message says what to run.
+        DatabaseUnavailable: the revision is missing or older; the message says what to run.
     """
     there = await connection.run_sync(_revision)
     if there is None or there < needed:

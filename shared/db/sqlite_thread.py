@@ -1,4 +1,4 @@
-"""One connection to a SQLite file and the one thread that uses it: for a path where crossing threads is what costs."""
+"""One SQLite connection and the only thread that uses it, for hot paths where switching threads is the main cost."""
 
 import asyncio
 import sqlite3
@@ -9,15 +9,15 @@ from typing import Literal, TypeVar
 
 from shared.db.engine import SQLITE_PRAGMAS, database_errors
 
-STATEMENTS = 512  # prepared ones that are kept: there is one for each number of values in a list
+STATEMENTS = 512  # cached prepared statements: one for each length of a value list
 
 Result = TypeVar("Result")
 
 
 class SqliteThread:
-    """Runs whole transactions, one after another. A connection of the asyncio engine crosses over for each statement.
+    """Runs whole transactions one after another. The asyncio engine would switch threads for each statement.
 
-    ``begin`` is how each transaction begins; see `shared.db.engine.make_engine`.
+    ``begin`` is the statement that begins each transaction; see `shared.db.engine.make_engine`.
     """
 
     def __init__(self, path: Path, *, begin: Literal["BEGIN IMMEDIATE", "BEGIN"]) -> None:
@@ -27,9 +27,9 @@ class SqliteThread:
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run ``work`` in that thread, in a transaction of its own, and return once it is committed.
+        """Run ``work`` in the thread, in its own transaction, and return after the commit.
 
-        Whoever stops waiting does not stop the work.
+        Cancelling the caller does not cancel the work.
 
         Raises:
             DatabaseUnavailable: locked, full, read-only or gone; nothing was written.
@@ -38,7 +38,7 @@ class SqliteThread:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
 
     async def close(self) -> None:
-        """Finish what is in hand and give the connection back."""
+        """Finish the current transaction and close the connection."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown(wait=False)
 

@@ -1,1 +1,1 @@
-"""What the city means by a report: pure rules and data. No Kafka, no SQL, no HTTP, no metrics."""
+"""The rules and data of the domain. Pure: no Kafka, SQL, HTTP or metrics."""

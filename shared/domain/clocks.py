@@ -23,21 +23,21 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Elapsed:
-    """A span that runs day and night."""
+    """A duration that counts around the clock."""
 
     span: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class WorkingTime:
-    """A span that runs while offices are open only."""
+    """A duration that counts only during office hours."""
 
     span: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class WorkingDays:
-    """Until offices close on the n-th working day after the day on which the report came."""
+    """Until the end of office hours on the n-th working day after the day of receipt."""
 
     days: int
 
@@ -67,7 +67,7 @@ class ClockPolicy:
     """The allowances per priority and the office hours (local times of ``zone``, ``opens`` before ``closes``).
 
     Raises:
-        ValueError: offices that close before they open would never work off anything.
+        ValueError: ``closes`` is not after ``opens``.
     """
 
     acknowledge: Mapping[Priority, Allowance] = field(default_factory=lambda: _ACKNOWLEDGE)
@@ -103,7 +103,7 @@ def resolve_by(priority: Priority, received_at: datetime, policy: ClockPolicy = 
 
 
 def is_working_day(day: date) -> bool:
-    """True from Monday to Friday, public holidays of Indonesia excepted."""
+    """True from Monday to Friday, except on public holidays of Indonesia."""
     return day.weekday() < SATURDAY and day not in _holidays_of(day.year)
 
 

@@ -13,9 +13,9 @@ from shared.domain.workflow import Refusal
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands.
+    """The state of a delivery.
 
-    ``delivered`` says that a machine took it (2xx), ``acknowledged`` that the department did.
+    ``delivered``: a machine accepted it (2xx). ``acknowledged``: the department confirmed that it has the report.
     """
 
     PENDING = "pending"
@@ -28,7 +28,7 @@ class DeliveryState(StrEnum):
 
     @property
     def is_settled(self) -> bool:
-        """True where nothing more will happen: a person has answered or has closed it."""
+        """True for an end state: acknowledged, or closed by a person."""
         return self in SETTLED
 
 
@@ -36,7 +36,7 @@ D = DeliveryState
 
 SETTLED: frozenset[DeliveryState] = frozenset({D.ACKNOWLEDGED, D.CLOSED_BY_PERSON})
 
-# A lease that ran out in `sending` is a failed try, hence `retrying`; a due `retrying` is sent again.
+# An expired lease in `sending` counts as a failed try, hence `retrying`; a due `retrying` is sent again.
 _BOTH_LANES: Mapping[DeliveryState, frozenset[DeliveryState]] = MappingProxyType(
     {
         D.PENDING: frozenset({D.SENDING}) | SETTLED,
@@ -48,12 +48,12 @@ _BOTH_LANES: Mapping[DeliveryState, frozenset[DeliveryState]] = MappingProxyType
     }
 )
 
-# An emergency is pushed again until a person has answered, a 2xx or not. It never ends by itself.
+# An emergency is pushed again, even after a 2xx, until a person acknowledges or closes it.
 _EMERGENCY: Mapping[DeliveryState, frozenset[DeliveryState]] = MappingProxyType(
     {**_BOTH_LANES, D.DELIVERED: frozenset({D.SENDING}) | SETTLED, D.EXHAUSTED: frozenset()}
 )
 
-# An exhausted delivery goes back to pending by a redrive (same id), and a late answer still counts.
+# A redrive sets an exhausted delivery to pending again (same id). A late acknowledgement still counts.
 _ROUTINE: Mapping[DeliveryState, frozenset[DeliveryState]] = MappingProxyType(
     {
         **_BOTH_LANES,
@@ -69,7 +69,7 @@ DELIVERY_TRANSITIONS: Mapping[Lane, Mapping[DeliveryState, frozenset[DeliverySta
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTransition:
-    """A step that the lane allows."""
+    """A transition that the lane allows."""
 
     lane: Lane
     current: DeliveryState
@@ -79,10 +79,10 @@ class DeliveryTransition:
 def check_delivery_transition(
     lane: Lane, current: DeliveryState, target: DeliveryState
 ) -> DeliveryTransition | Refusal:
-    """Check one step of a delivery.
+    """Check one transition of a delivery.
 
-    A refusal's code is ``same_status``, ``illegal_transition``, or ``not_in_this_lane`` for a step that only the other
-    lane has.
+    The code of a refusal is ``same_status``, ``illegal_transition``, or ``not_in_this_lane`` for a transition that only
+    the other lane allows.
     """
     if target is current:
         return Refusal("same_status", f"The delivery is already {current}.")

@@ -1,7 +1,7 @@
-"""Ids that are derived, so that whatever is sent or read again is the same thing.
+"""Derived ids: the same input, sent or read again, gets the same id.
 
-Source: ``architecture.md``, Identity. A name is a JSON array that begins with its kind, so that no two different
-lists of parts ever make the same name, whatever the parts contain.
+Source: ``architecture.md``, Identity. A uuid5 name is a JSON array that begins with its kind, so that two different
+lists of parts never give the same name.
 """
 
 import json
@@ -12,13 +12,13 @@ from uuid import UUID, uuid5
 import uuid_utils
 from uuid_utils.compat import uuid7
 
-NAMESPACE = UUID("6f2d1c1e-5b0a-5f7e-9a44-1c2b7d0e3a52")  # never change it: all ids of all time hang on it
+NAMESPACE = UUID("6f2d1c1e-5b0a-5f7e-9a44-1c2b7d0e3a52")  # never change it: every id ever issued depends on it
 _FAST_NAMESPACE = uuid_utils.UUID(str(NAMESPACE))
 
 TICKET_PREFIX = "LKS"
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
 _MISREAD = str.maketrans("OIL", "011")
-_DATA_SYMBOLS = 12  # of 5 bits: 60 bits, two equal ones among a billion tickets with probability 0.35
+_DATA_SYMBOLS = 12  # 5 bits each, 60 in all: among a billion tickets two are equal with probability 0.35
 _SYMBOLS = _DATA_SYMBOLS + 1
 
 
@@ -29,11 +29,11 @@ def report_id_of(
     kafka_position: tuple[str, int, int] | None = None,
     body_digest: bytes | None = None,
 ) -> UUID:
-    """The id of a report, from the best name that it has.
+    """The id of a report, from the best identifier that it has.
 
     Uuid5 of (channel, source reference), else of (channel, idempotency key), else of (topic, partition, offset), else
-    a fresh UUIDv7. ``body_digest`` joins the name where the same reference came with another body and must not be
-    lost (emergency lane, ``reference_reused``). A blank reference or key counts as none: it names nothing.
+    a fresh UUIDv7. ``body_digest`` is added to the name where the same reference came with another body and must not be
+    lost (emergency lane, ``reference_reused``). A blank reference or key counts as missing.
     """
     suffix = () if body_digest is None else (body_digest.hex(),)
     if source_reference and source_reference.strip():
@@ -46,23 +46,22 @@ def report_id_of(
 
 
 def event_id(input_id: UUID | str, kind: str, destination: str = "", ordinal: int = 0) -> UUID:
-    """The id of an event that follows from an input.
+    """The id of an event that is caused by another event.
 
     Args:
-        input_id: id of what caused it.
+        input_id: id of the cause.
         kind: the event's type.
         destination: OPD, endpoint or topic where one input makes several events of a kind.
-        ordinal: attempt, escalation level or seq, where the same may happen again (the third failure is not the
-            first one).
+        ordinal: attempt, escalation level or seq, for events that may repeat (the third failure is not the first one).
     """
     return _derive("event", str(input_id), kind, destination, ordinal)
 
 
 def event_id_text(input_id: str, kind: str, destination: str = "", ordinal: int = 0) -> str:
-    """The same id as `event_id`, written out.
+    """The same id as `event_id`, as text.
 
-    Seven times as fast, because the router derives two for every report: the name is put together by hand, as
-    json.dumps would write it, and hashed without a UUID object in between.
+    Seven times as fast, because the router derives two for every report: it builds the name as json.dumps would and
+    hashes it without creating a UUID object.
     """
     texts = (
         f"{encode_basestring_ascii(input_id)}, {encode_basestring_ascii(kind)}, {encode_basestring_ascii(destination)}"
@@ -71,20 +70,20 @@ def event_id_text(input_id: str, kind: str, destination: str = "", ordinal: int 
 
 
 def submitted_event_id(report_id: UUID, body_digest: bytes) -> UUID:
-    """The id of ``report.submitted``: of the report and of the very body that was accepted."""
+    """The id of ``report.submitted``, from the report's id and the accepted body."""
     return _derive("submitted", str(report_id), body_digest.hex())
 
 
 def delivery_id(ce_id: UUID | str, endpoint_id: str) -> UUID:
-    """The id of a delivery, which is the ``webhook-id`` of its every try."""
+    """The id of a delivery; every try sends it as ``webhook-id``."""
     return _derive("delivery", str(ce_id), endpoint_id)
 
 
 def ticket_number(report_id: UUID) -> str:
     """The public number of a report, as ``LKS-XXXXX-XXXXX-XXX``: 60 bits and a check symbol.
 
-    The id is hashed first, because a UUIDv7 begins with the time and would give neighbours similar numbers. The
-    number cannot be turned back into the id.
+    The id is hashed first, because a UUIDv7 begins with the time and consecutive reports would get similar numbers. The
+    id cannot be computed from the number.
     """
     number = int.from_bytes(blake2b(report_id.bytes, digest_size=8, person=b"laksa-ticket").digest(), "big")
     symbols = [(number >> 5 * place) & 31 for place in range(_DATA_SYMBOLS)]
@@ -92,7 +91,7 @@ def ticket_number(report_id: UUID) -> str:
 
 
 def normalise_ticket(text: str) -> str | None:
-    """A ticket number as `ticket_number` writes it, from what a person typed; None where it cannot be one.
+    """Normalise a ticket number that a person typed; None if it is not valid.
 
     Case, spaces, hyphens and the prefix do not matter, O is read as 0, I and L as 1. The check symbol catches every
     single wrong symbol and every two that were swapped.

@@ -1,4 +1,4 @@
-"""Which lane a report takes, and the closed sets that decide it.
+"""The lane of a report, and the enumerations that decide it.
 
 Source: ``architecture.md``, Targets and accounts; ``domain.md``, Words.
 """
@@ -9,14 +9,14 @@ from shared.domain.taxonomy import Category, Priority
 
 
 class Lane(StrEnum):
-    """The two ways through the pipeline. They share nothing, so that one never waits for the other."""
+    """The two lanes of the pipeline. They share nothing, so that neither waits for the other."""
 
     EMERGENCY = "emergency"
     ROUTINE = "routine"
 
 
 class Channel(StrEnum):
-    """Where a report came from."""
+    """The source of a report."""
 
     LAKSA = "laksa"
     CALL_112 = "112"
@@ -27,7 +27,7 @@ class Channel(StrEnum):
 
 
 class CallType(StrEnum):
-    """What sort of call it was. Only 112 calls have one."""
+    """The type of a 112 call. Other reports have none."""
 
     NORMAL = "normal"
     INFORMATION = "information"
@@ -37,7 +37,7 @@ class CallType(StrEnum):
 
     @classmethod
     def parse(cls, text: str | None) -> "CallType":
-        """The call type of a text. Unknown or missing counts as normal, so that no call is lost to a spelling."""
+        """Parse a call type. An unknown or missing one counts as normal, so that a spelling mistake loses no call."""
         try:
             return cls((text or "").strip().casefold())
         except ValueError:
@@ -45,7 +45,7 @@ class CallType(StrEnum):
 
     @property
     def ends_at_router(self) -> bool:
-        """True where nobody has to do anything: information, prank and ghost calls are counted and end there."""
+        """True for information, prank and ghost calls: they are counted and need no action."""
         return self in (CallType.INFORMATION, CallType.PRANK, CallType.GHOST)
 
 
@@ -60,14 +60,14 @@ class Mode(StrEnum):
 def lane_of(*, channel: Channel, category: Category | None, call_type: CallType | None, mode: Mode) -> Lane:
     """Decide the lane; the first rule that fits wins. Total: every combination has a lane.
 
-    1. ``backfill`` is routine: history hurries nobody.
-    2. A call that ends at the router (prank, ghost, information) is routine whatever its category: nobody waits for
-       it, and a wave of prank calls must not stand before an emergency.
+    1. ``backfill`` is routine: history is not urgent.
+    2. A call that ends at the router (prank, ghost, information) is routine whatever its category, so that many prank
+    calls never delay an emergency.
     3. A ``dropped`` call is emergency: it has to be called back.
     4. P1 is emergency from every channel, P2 from 112.
-    5. A 112 report without a known category is emergency, also where the call type was not given.
-    6. All else is routine. An exercise takes the lane that the real report would; a suspect location sends a report
-       to triage but changes no lane.
+    5. A 112 report without a known category is emergency, also without a call type.
+    6. Everything else is routine. An exercise takes the lane that the real report would take. A suspect location sends
+    a report to triage and does not change its lane.
     """
     if mode is Mode.BACKFILL:
         return Lane.ROUTINE

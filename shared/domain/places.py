@@ -1,13 +1,14 @@
-"""Is a place one where this city can send somebody?"""
+"""Checks whether a place lies in the city."""
 
 import math
 from functools import lru_cache
 
 from shared.domain.taxonomy import default_taxonomy
 
-# The box round Kota Tangerang: from the south of Ciledug and Larangan to the coast side of Benda and the airport, from
-# Jatiuwung to the Jakarta border. The city lies within 6.09-6.28 S and 106.55-106.78 E; 0.01 degrees (1.1 km) are
-# added for bad GPS. A box takes in some neighbours' ground: it finds mistakes, it draws no border.
+# The bounding box of Kota Tangerang: from the south of Ciledug and Larangan to the coast side of Benda and the airport,
+# from Jatiuwung to the Jakarta border. The city lies within 6.09-6.28 S and 106.55-106.78 E; 0.01 degrees (1.1 km) are
+# added for inaccurate GPS. The box contains parts of neighbouring cities: it detects mistakes and does not define the
+# border.
 SOUTH, NORTH = -6.29, -6.08
 WEST, EAST = 106.54, 106.79
 
@@ -16,10 +17,10 @@ MAX_LONGITUDE = 180.0
 
 
 def locate_fault(latitude: float, longitude: float) -> str | None:
-    """What is wrong with a pair of WGS 84 degrees, as a stable code; None for a place in the city.
+    """The fault of a pair of WGS 84 coordinates as a stable code; None for a place in the city.
 
-    ``not_finite`` (NaN or infinity), ``swapped`` (in the city, were they the other way round), ``out_of_range``
-    (nowhere on Earth), ``outside_city``.
+    ``not_finite`` (NaN or infinity), ``swapped`` (in the city if latitude and longitude are exchanged),
+    ``out_of_range`` (not on Earth), ``outside_city``.
     """
     if not (math.isfinite(latitude) and math.isfinite(longitude)):
         return "not_finite"
@@ -33,7 +34,7 @@ def locate_fault(latitude: float, longitude: float) -> str | None:
 
 
 def kecamatan_code(text: str | None) -> str | None:
-    """The code of a kecamatan from its name or code, whatever the case and spacing; None where it is none of ours."""
+    """The code of a kecamatan from its name or code, ignoring case and spacing; None if it is not in this city."""
     return None if text is None else _kecamatan_by_letters().get(_letters(text))
 
 

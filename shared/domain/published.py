@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class PublishedSet:
-    """One published table: where it is from, its total, and its parts by key."""
+    """One published table: its source, its total, and its parts by key."""
 
     title: str
     source: str
@@ -20,7 +20,7 @@ class PublishedSet:
 
     @property
     def sums(self) -> bool:
-        """True where the parts add up to the published total, which not every publication manages."""
+        """True if the parts add up to the published total; some publications contradict themselves."""
         return sum(self.parts.values()) == self.total
 
 
@@ -49,8 +49,8 @@ LAKSA_2024 = PublishedSet(
     total=14_012,
     parts=MappingProxyType({"selesai": 13_421, "proses": 20, "menunggu": 571}),
 )
-# Published with a total of 3,986; the parts, given without names, come to 4,026; they are read in the order of
-# the year before. Kept as published: a report may contradict itself.
+# Published with a total of 3,986. The parts, published without names, add up to 4,026; they are assumed to be in the
+# order of the year before. Kept as published.
 LAKSA_2025 = PublishedSet(
     title="LAKSA, 2025 to 14 April",
     source="Kota Tangerang, LAKSA reports by public status",

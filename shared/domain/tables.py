@@ -1,4 +1,4 @@
-"""Reading the small CSV files beside this package so that each fault can be named with its file and line."""
+"""Reads the CSV files of this package and names each fault with its file and line."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table: its trimmed values by column, and ``where`` it stands (``file:line``)."""
+    """One row of a table: its trimmed values by column, and its position ``where`` (``file:line``)."""
 
     where: str
     values: Mapping[str, str]
@@ -16,16 +16,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows that could be read, and what is wrong with the rest."""
+    """The valid rows, and the faults of the others."""
 
     rows: tuple[Row, ...]
     faults: tuple[str, ...]
 
 
 def read_table(path: Path, columns: tuple[str, ...], expected_rows: int | None = None) -> Table:
-    """Read a CSV file with a header line. Never raises: whatever is wrong becomes a fault.
+    """Read a CSV file with a header line. Never raises: every problem becomes a fault.
 
-    A row with too few or too many cells is a fault and is left out; further columns than the wanted ones are ignored.
+    A row with too few or too many cells is a fault and is left out. Unknown columns are ignored.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -49,14 +49,14 @@ def _rows_of(reader: "csv.DictReader[str]", name: str) -> tuple[list[Row], list[
     for cells in reader:
         where = f"{name}:{reader.line_num}"
         if None in cells or None in cells.values():
-            faults.append(f"{where}: the row has not as many cells as the header")
+            faults.append(f"{where}: the row does not have as many cells as the header")
             continue
         rows.append(Row(where, {column: value.strip() for column, value in cells.items()}))
     return rows, faults
 
 
 def duplicate_faults(rows: Iterable[Row]) -> list[str]:
-    """One fault for each row whose ``code`` has been used by a row above it."""
+    """One fault for each row whose ``code`` is already used by a row above it."""
     first: dict[str, str] = {}
     faults = []
     for row in rows:

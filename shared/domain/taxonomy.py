@@ -1,7 +1,6 @@
 """Categories, departments and sub-districts, read from ``data/*.csv`` and checked as a whole.
 
-The files are the truth; a fault in them is a `TaxonomyError` that lists everything at once, so that the person who
-edits them mends all of it in one go.
+A `TaxonomyError` lists all faults of the files at once, so that they can be corrected in one edit.
 """
 
 from collections.abc import Mapping
@@ -15,14 +14,14 @@ from shared.domain.tables import Row, duplicate_faults, read_table
 from shared.errors import ConfigurationError
 
 DATA_DIRECTORY = Path(__file__).parent / "data"
-CATEGORY_COUNT = 36  # a guard against a half-written file: change it together with taxonomy.csv
+CATEGORY_COUNT = 36  # detects a truncated file: change it together with taxonomy.csv
 OPD_COUNT = 19
 KECAMATAN_COUNT = 13
 TRIAGE_OPD = "LIVEROOM"
 
 
 class TaxonomyError(ConfigurationError):
-    """The taxonomy's files contradict themselves; ``faults`` names each fault with its file and line."""
+    """The taxonomy's files are not valid; ``faults`` names each fault with its file and line."""
 
     def __init__(self, faults: tuple[str, ...]) -> None:
         super().__init__("The taxonomy cannot be used:\n" + "\n".join(f"  {fault}" for fault in faults))
@@ -30,7 +29,7 @@ class TaxonomyError(ConfigurationError):
 
 
 class Priority(StrEnum):
-    """How fast a report must move; the times are in `shared.domain.clocks`."""
+    """The urgency of a category; `shared.domain.clocks` has the times."""
 
     P1 = "P1"
     P2 = "P2"
@@ -54,7 +53,7 @@ class Rollup(StrEnum):
 
     @property
     def label(self) -> str:
-        """What the board calls it, in Indonesian."""
+        """The label on the board, in Indonesian."""
         return _ROLLUP_LABELS[self]
 
 
@@ -79,7 +78,7 @@ _ROLLUP_LABELS: Mapping[Rollup, str] = MappingProxyType(
 
 
 class OpdKind(StrEnum):
-    """What sort of target an OPD is: a city department, the triage desk, or an agency outside the city."""
+    """The kind of an OPD: a city department, the triage desk, or an external agency."""
 
     OPD = "opd"
     TRIAGE = "triage"
@@ -126,13 +125,13 @@ class Taxonomy:
     kecamatan: Mapping[str, Kecamatan]
 
     def category(self, code: str | None) -> Category | None:
-        """The category of a code, or None for a missing or unknown one (which is no error: it goes to triage)."""
+        """The category of a code, or None for a missing or unknown one (not an error: the report goes to triage)."""
         return None if code is None else self.categories.get(code)
 
 
 @lru_cache(maxsize=1)
 def default_taxonomy() -> Taxonomy:
-    """The city's own taxonomy, read once per process."""
+    """The taxonomy of Kota Tangerang, read once per process."""
     return load_taxonomy()
 
 

@@ -1,4 +1,4 @@
-"""The case workflow as a table: the life of a report as the citizen and the leaders see it.
+"""The case workflow as a transition table.
 
 Source: ``domain.md``, Case workflow. Every illegal or stale transition is refused with a reason, never dropped.
 """
@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 REOPEN_WINDOW = timedelta(days=7)
-CLOCK_TOLERANCE = timedelta(seconds=60)  # departments' clocks are not ours; as far ahead as intake lets a time be
+CLOCK_TOLERANCE = timedelta(seconds=60)  # tolerance for departments' clocks, the same as intake's for reports
 
 RefusalCode = Literal[
     "same_status",
@@ -35,7 +35,7 @@ class PublicStatus(StrEnum):
 
 
 class CaseStatus(StrEnum):
-    """Where a case stands."""
+    """The status of a case."""
 
     RECEIVED = "received"
     TRIAGE = "triage"
@@ -55,7 +55,7 @@ class CaseStatus(StrEnum):
 
     @classmethod
     def parse(cls, text: str) -> "CaseStatus | None":
-        """The status of a text, whatever its case and outer spaces; None for an unknown one."""
+        """Parse a status, ignoring letter case and surrounding spaces; None for an unknown one."""
         try:
             return cls(text.strip().casefold())
         except ValueError:
@@ -63,17 +63,17 @@ class CaseStatus(StrEnum):
 
     @property
     def label(self) -> str:
-        """What the board calls it, in Indonesian."""
+        """The label on the board, in Indonesian."""
         return _LABELS[self]
 
     @property
     def public(self) -> PublicStatus:
-        """What the citizen is shown."""
+        """The status as the citizen sees it."""
         return _PUBLIC[self]
 
     @property
     def is_terminal(self) -> bool:
-        """True where the case has ended; closed and rejected may still be reopened for a while."""
+        """True for an end state; closed and rejected cases can be reopened for 7 days."""
         return self in TERMINAL
 
 
@@ -101,9 +101,9 @@ TRANSITIONS: Mapping[CaseStatus, frozenset[CaseStatus]] = MappingProxyType(
 
 TERMINAL: frozenset[CaseStatus] = frozenset({S.CLOSED, S.REJECTED, S.MERGED, S.CANCELLED})
 
-# What a department may say of a report it owns. Not among them: received, triage and routed, which are the router's;
-# merged, which must name a parent; cancelled and reopened, which are the reporter's; and closed, which follows
-# resolved when the reporter is content or time has passed: nobody closes his own work.
+# The statuses that a department may set on a report it owns. Not included: received, triage and routed (set by the
+# router); merged (must name a parent); cancelled and reopened (set by the reporter); closed (follows resolved when the
+# reporter agrees or time has passed; a department does not close its own work).
 DEPARTMENT_STATUSES: frozenset[CaseStatus] = frozenset(
     {
         S.ACKNOWLEDGED,
@@ -117,7 +117,7 @@ DEPARTMENT_STATUSES: frozenset[CaseStatus] = frozenset(
     }
 )
 
-# The Live Room watches over the departments: it may also close a case, and open it again.
+# The Live Room supervises the departments: it may also close and reopen a case.
 LIVE_ROOM_STATUSES: frozenset[CaseStatus] = DEPARTMENT_STATUSES | {S.CLOSED, S.REOPENED}
 
 _LABELS: Mapping[CaseStatus, str] = MappingProxyType(
@@ -156,7 +156,7 @@ _PUBLIC: Mapping[CaseStatus, PublicStatus] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A step that the workflow allows."""
+    """A transition that the workflow allows."""
 
     current: CaseStatus
     target: CaseStatus
@@ -165,7 +165,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A step that is not allowed: a stable code for programs and a sentence for people."""
+    """A transition that is not allowed: a stable code for programs and a sentence for people."""
 
     code: RefusalCode
     sentence: str
@@ -174,13 +174,13 @@ class Refusal:
 def check_transition(
     current: CaseStatus, target: CaseStatus, *, at: datetime, since: datetime | None
 ) -> Transition | Refusal:
-    """Check one step of a case.
+    """Check one transition of a case.
 
     Args:
-        current: where the case stands.
-        target: where it should go.
-        at: when the step was taken, aware.
-        since: when the case came to ``current``, aware; None where that is not known.
+        current: the present status.
+        target: the new status.
+        at: time of the transition, aware.
+        since: time at which the case reached ``current``, aware; None if unknown.
     """
     if target is current:
         return Refusal("same_status", f"The report is already {current}.")

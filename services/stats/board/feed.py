@@ -8,6 +8,7 @@ from services.stats.metrics import StatsMetrics
 from services.stats.queries import StatsQueries
 from shared.errors import DatabaseUnavailable
 from shared.observability.logs import logger
+from shared.process.waiting import wait_or_stop
 
 LOOK_SECONDS = 0.5  # how often we ask whether anything changed: one row
 RENDER_SECONDS = 1.0  # the shortest time between two renderings, however much changes
@@ -40,7 +41,7 @@ class LiveFeed:
         loop = asyncio.get_running_loop()
         rendered_at = 0.0
         while not stopping.is_set():
-            await _wait(stopping, LOOK_SECONDS)
+            await wait_or_stop(stopping, LOOK_SECONDS)
             age = loop.time() - rendered_at
             if self._viewers == 0 or age < RENDER_SECONDS:
                 continue
@@ -105,8 +106,3 @@ def server_sent_event(data: str, event: str | None = None) -> str:
     lines = [f"event: {event}"] if event else []
     lines.extend(f"data: {line}" for line in data.splitlines() or [""])
     return "\n".join(lines) + "\n\n"
-
-
-async def _wait(stopping: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), seconds)

@@ -100,8 +100,8 @@ def test_a_row_with_too_many_or_too_few_cells_is_a_fault(folder: Path) -> None:
     spoil(folder / "kecamatan.csv", "PERIUK,Periuk", "PERIUK,Periuk,x")
     with pytest.raises(TaxonomyError) as caught:
         load_taxonomy(folder)
-    assert "kecamatan.csv:3: the row has not as many cells as the header" in caught.value.faults
-    assert "kecamatan.csv:12: the row has not as many cells as the header" in caught.value.faults
+    assert "kecamatan.csv:3: the row does not have as many cells as the header" in caught.value.faults
+    assert "kecamatan.csv:12: the row does not have as many cells as the header" in caught.value.faults
 
 
 def test_a_file_that_is_no_text_is_a_fault(folder: Path) -> None:

@@ -1,7 +1,6 @@
 """``python -m services.cli.run.embedded_kafka``: Kafka in the foreground, for developers."""
 
 import asyncio
-import contextlib
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from services.cli.run.embedded_kafka.embedded import EmbeddedKafka
 from services.cli.run.embedded_kafka.errors import BrokerError, BrokerNotReadyError
 from services.cli.run.embedded_kafka.progress import fetch_bar
 from services.cli.run.embedded_kafka.resolve import DEFAULT_PORT, GIVEN
+from shared.process.waiting import wait_or_stop
 
 WATCH_S = 0.2
 
@@ -35,8 +35,7 @@ async def run_until_stopped(kafka: EmbeddedKafka) -> None:
         console.print(f"{kafka.describe()}\nData in {kafka.folders.home}, log in {kafka.folders.log_file}")
         console.print(f"export {GIVEN}={kafka.bootstrap_servers}\nCtrl-C stops it")
         while kafka.pid is not None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), WATCH_S)
+            if await wait_or_stop(stop, WATCH_S):
                 return
         raise BrokerNotReadyError(f"Kafka ended by itself; its log is {kafka.folders.log_file}")
     finally:
