@@ -11,7 +11,9 @@ from services.notifier.tables import attempts, inbox
 from services.notifier.transaction import Claimed
 from shared.domain.delivery import DeliveryState
 from shared.domain.lanes import Lane
-from tests.support.apps.notifying import Notifier, TestClock, assigned, endpoint, notifier, report, status_changed
+from tests.support.apps.notifying import Notifier, TestClock, notifier
+from tests.support.builders.assignments import assigned, report, status_changed
+from tests.support.builders.endpoints import endpoint
 from tests.support.receivers import answer, hang, receiver
 from tests.support.waiting import eventually
 
