@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -47,6 +47,7 @@ def run_command(
         Literal["sqlite", "postgres"] | None,
         typer.Option(help="Database of notifier and stats; LAKSA_DB. First time: sqlite"),
     ] = None,
+    logs: Annotated[bool, typer.Option("--logs", help="Show the log lines of all processes on the screen")] = False,
 ) -> None:
     """Start broker, services and a demo call centre; send the reference data once; show the 112 table; stay up.
 
@@ -59,7 +60,7 @@ def run_command(
 
     console = Console(highlight=False)
     settings = CliSettings() if db is None else CliSettings(db=db)
-    code = _outcome(run(settings, console, once=once), console)
+    code = _outcome(run(settings, console, once=once, logs=logs), console)
     with contextlib.suppress(OSError):  # the terminal may be gone
         sys.stdout.flush()
     os._exit(code)  # a download that was cut short must not hold the terminal
@@ -143,7 +144,8 @@ def topics_apply_command(
 
     Ends with 1 where something is left that is not changed from here, and says what to do about it.
     """
-    from services.cli.deploy.topics_command import apply
+    with _topics_client():
+        from services.cli.deploy.topics_command import apply
 
     console = Console(highlight=False)
     raise typer.Exit(_outcome(apply(None, console, users_file=users, wide=partitions), console))
@@ -152,10 +154,22 @@ def topics_apply_command(
 @topics_app.command("check")
 def topics_check_command(partitions: Partitions = None) -> None:
     """Change nothing; end with 1 and a line for each topic, user or rule that is not as it should be."""
-    from services.cli.deploy.topics_command import check
+    with _topics_client():
+        from services.cli.deploy.topics_command import check
 
     console = Console(highlight=False)
     raise typer.Exit(_outcome(check(None, console, wide=partitions), console))
+
+
+@contextlib.contextmanager
+def _topics_client() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "confluent_kafka":
+            raise
+        typer.echo("laksa topics needs confluent-kafka: `make setup-dev` installs it, and the image has it", err=True)
+        raise typer.Exit(1) from None
 
 
 def _layout() -> Any:

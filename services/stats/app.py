@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -22,9 +23,10 @@ from shared import VERSION
 from shared.db.engine import check_database, make_engine
 from shared.domain.taxonomy import default_taxonomy
 from shared.http.apidocs import docs_routes
+from shared.http.conventions import apply_conventions
 from shared.http.metrics import HttpMetrics, MeasureHttp
 from shared.http.ops import ops_routes
-from shared.http.problems import install_problem_handlers
+from shared.http.validation import of_invalid_request
 from shared.messaging.asyncapi import asyncapi_json
 from shared.messaging.cluster_check import ClusterCheck
 from shared.messaging.consumer import Consumer
@@ -53,14 +55,16 @@ class Parts:
 
 
 def build_app(settings: StatsSettings) -> FastAPI:
-    """One stats process; its connections open in the lifespan. ``app.state.feed`` ends the live streams."""
+    """One stats process; its connections open in the lifespan. ``app.state.parts`` is what it is made of."""
     parts = _make_parts(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with _working(parts):
-            yield
-        await parts.engine.dispose()
+        try:
+            async with _working(parts):
+                yield
+        finally:
+            await parts.engine.dispose()
 
     app = FastAPI(title=TITLE, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(api_routes(StatsApi(parts.queries, default_taxonomy())))
@@ -70,14 +74,19 @@ def build_app(settings: StatsSettings) -> FastAPI:
     )
     app.router.routes.extend(board_routes(parts.board, parts.feed))
     app.add_middleware(MeasureHttp, metrics=HttpMetrics(parts.registry))
-    install_problem_handlers(app)
-    app.state.feed = parts.feed
+    apply_conventions(app, page=parts.board.notice, problems={RequestValidationError: of_invalid_request})
+    app.state.parts = parts
     return app
 
 
-def build_store(settings: StatsSettings) -> StatsStore:
+@asynccontextmanager
+async def open_store(settings: StatsSettings) -> AsyncIterator[StatsStore]:
     """Only the store, for work on the database while no service runs."""
-    return StatsStore(make_engine(settings.database_url), default_taxonomy())
+    engine = make_engine(settings.database_url)
+    try:
+        yield StatsStore(engine, default_taxonomy())
+    finally:
+        await engine.dispose()
 
 
 def _make_parts(settings: StatsSettings) -> Parts:

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from shared.errors import BrokerUnavailable, LaksaError, RecordTooLarge
+from shared.errors import BrokerUnavailable, RecordTooLarge
 from shared.events import topics
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging.connection import connection_options
@@ -164,7 +164,7 @@ class EventProducer:
         except (KafkaError, TimeoutError, OSError) as error:
             await _stop_quietly(client)
             raise BrokerUnavailable("Kafka does not answer at its bootstrap addresses") from error
-        except LaksaError:
+        except BaseException:  # a stop of the service cancels connecting: nobody else knows this client
             await _stop_quietly(client)
             raise
         return client
