@@ -25,7 +25,7 @@ from shared.db.migrating import upgrade
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.settings import KafkaSettings
-from tests.support.apps.notifying import secret
+from tests.support.builders.endpoints import secret
 from tests.support.processes.intake_process import intake_process
 from tests.support.processes.service_process import ServiceProcess
 from tests.support.receivers import unused_port

@@ -1,5 +1,7 @@
 """What holds for every test: logs go where pytest captures them, and properties are about truth, not about speed."""
 
+from collections.abc import AsyncIterator, Iterator
+
 import hypothesis
 import pytest
 import structlog
@@ -7,6 +9,7 @@ import structlog
 from tests.support.databases.engines import chosen_postgres
 from tests.support.docker_engine import engine_answers
 from tests.support.kafka.brokers import describe_kafka
+from tests.support.leaks import LeakLog, leak_log, no_leaks
 
 # one slow example on a busy machine is no counterexample
 hypothesis.settings.register_profile("laksa", deadline=None)
@@ -28,3 +31,17 @@ def _logs_to_pytest() -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
+
+
+@pytest.fixture(scope="session")
+def leaks_in_the_log() -> Iterator[LeakLog]:
+    """What the loggers of asyncio and aiokafka report as left open, in the whole run."""
+    with leak_log() as log:
+        yield log
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def _nothing_is_left_open(leaks_in_the_log: LeakLog) -> AsyncIterator[None]:
+    """Each module ends with its tasks ended, its child processes gone and everything it opened closed."""
+    with no_leaks(leaks_in_the_log):
+        yield

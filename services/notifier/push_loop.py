@@ -87,6 +87,11 @@ class PushLoop:
         self._in_hand: dict[asyncio.Task[None], Claimed] = {}
         self._known = set(endpoints.by_id)
 
+    @property
+    def in_hand(self) -> list[Claimed]:
+        """What is being pushed now."""
+        return list(self._in_hand.values())
+
     def wake(self) -> None:
         """Look for due deliveries now."""
         self._woken.set()
@@ -97,7 +102,7 @@ class PushLoop:
         while not stopping.is_set():
             try:
                 if not looked_up:
-                    self._known |= await self._store.endpoints_in_use()
+                    await self.look_up_endpoints()
                     looked_up = True
                 started = await self.start_due()
             except DatabaseUnavailable as error:
@@ -108,6 +113,14 @@ class PushLoop:
                 await self._wait(POLL_SECONDS[self._lane])
         await self.finish(FINISH_SECONDS)
 
+    async def look_up_endpoints(self) -> None:
+        """Learn which endpoints have open deliveries although they left the endpoints file.
+
+        Raises:
+            DatabaseUnavailable: nothing was learnt.
+        """
+        self._known |= await self._store.endpoints_in_use()
+
     async def start_due(self) -> int:
         """Claim due deliveries and start their pushes; returns the number of pushes started.
 
@@ -115,7 +128,7 @@ class PushLoop:
             DatabaseUnavailable: nothing was started.
         """
         now = self._now()
-        ids = await self._store.due(self._quotas(), now)
+        ids = await self._store.due(self.quotas(), now)
         if not ids:
             return 0
         async with self._store.transaction() as transaction:
@@ -129,12 +142,19 @@ class PushLoop:
 
     async def finish(self, seconds: float) -> None:
         """Wait for the pushes in progress; slower ones are cancelled and tried again when their leases expire."""
+        await self.wait_for_pushes(seconds)
+        tasks = list(self._in_hand)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def wait_for_pushes(self, seconds: float) -> None:
+        """Return once every push now in hand has ended, or after so many seconds."""
         if self._in_hand:
             await asyncio.wait(list(self._in_hand), timeout=seconds)
-        for task in list(self._in_hand):
-            task.cancel()
 
-    def _quotas(self) -> list[Quota]:
+    def quotas(self) -> list[Quota]:
+        """How many more pushes each endpoint may have in hand, and how many of them may be retries."""
         total: Counter[str] = Counter(one.delivery.endpoint_id for one in self._in_hand.values())
         retries = Counter(one.delivery.endpoint_id for one in self._in_hand.values() if one.delivery.attempt > 1)
         slots = SLOTS[self._lane]
@@ -163,7 +183,7 @@ class PushLoop:
             )
             result = PushResult(error_code="internal")
         try:
-            await self._settle(claimed, result)
+            await self.settle(claimed, result)
         except DatabaseUnavailable as error:
             # the lease expires, and the try is repeated with the same webhook-id
             log.warning("The result of a push was not stored", delivery_id=str(delivery.id), reason=str(error))
@@ -184,7 +204,12 @@ class PushLoop:
         self._metrics.push_seconds.labels(self._lane).observe(result.latency_ms / 1000)
         return result
 
-    async def _settle(self, claimed: Claimed, result: PushResult) -> None:
+    async def settle(self, claimed: Claimed, result: PushResult) -> None:
+        """Keep how a push ended and tell it; a claim whose lease has passed to another worker changes nothing.
+
+        Raises:
+            DatabaseUnavailable: nothing was kept.
+        """
         now = self._now()
         step = decide_push(
             _policy_or_default(claimed),

@@ -153,6 +153,11 @@ class Routing:
         self._now = now
         self._plans: dict[Hashable, _Plan] = {}
 
+    @property
+    def remembered_kinds(self) -> int:
+        """How many kinds of reports it has laid out and keeps; at most `PLANS`."""
+        return len(self._plans)
+
     async def route_reports(self, incoming: Sequence[Incoming]) -> Sequence[OutgoingRecord]:
         """What follows from reports: one record per target, and one decision per report."""
         return self.decide_reports(incoming)

@@ -17,6 +17,7 @@ from shared.errors import DatabaseUnavailable
 # PostgreSQL errors that are transient, by SQLSTATE prefix: connection lost, deadlock or serialization failure, out of
 # disk, memory or connections, server stopping or starting, its own files, read-only standby.
 AROUND_THE_DATABASE = ("08", "40", "53", "57", "58", "25006")
+POOL_TIMEOUT_SECONDS = 30.0  # how long a transaction waits for a free connection
 SQLITE_BUSY_TIMEOUT_MS = 5_000  # longer than any transaction here; a writer that holds the lock longer is stuck
 SQLITE_PRAGMAS = (
     "journal_mode=WAL",
@@ -32,7 +33,7 @@ def sqlite_url(path: Path) -> str:
     return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string()  # quotes ? and % in the path
 
 
-def make_engine(url: str, *, pool_size: int = 5) -> AsyncEngine:
+def make_engine(url: str, *, pool_size: int = 5, pool_timeout: float = POOL_TIMEOUT_SECONDS) -> AsyncEngine:
     """Create an engine for ``sqlite+aiosqlite:///path`` or ``postgresql+asyncpg://…``; it connects lazily.
 
     SQLite runs in WAL mode with ``synchronous=FULL``: a committed transaction survives a power cut. Every transaction
@@ -41,8 +42,10 @@ def make_engine(url: str, *, pool_size: int = 5) -> AsyncEngine:
     polling for SQLite's lock.
     """
     if make_url(url).get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True)
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0)
+        return create_async_engine(
+            url, pool_size=pool_size, max_overflow=0, pool_timeout=pool_timeout, pool_pre_ping=True
+        )
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=pool_timeout)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

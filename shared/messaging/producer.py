@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from shared.errors import BrokerUnavailable, LaksaError, RecordTooLarge
+from shared.errors import BrokerUnavailable, RecordTooLarge
 from shared.events import topics
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging.connection import connection_options
@@ -164,7 +164,7 @@ class EventProducer:
         except (KafkaError, TimeoutError, OSError) as error:
             await _stop_quietly(client)
             raise BrokerUnavailable("Kafka does not answer at its bootstrap addresses") from error
-        except LaksaError:
+        except BaseException:  # a stop of the service cancels connecting: nobody else knows this client
             await _stop_quietly(client)
             raise
         return client
@@ -220,7 +220,7 @@ async def _hand_over(
     client: AIOKafkaProducer, records: Sequence[OutgoingRecord], futures: list["asyncio.Future[object]"]
 ) -> None:
     """Give records to the client, batch by batch; what was given before a failure stands in ``futures``."""
-    sets = await _partitioned(client, records)
+    sets = await partitioned(client, records)
     while sets:
         for place, batches in sets.items():
             topic, partition = place
@@ -228,7 +228,7 @@ async def _hand_over(
         sets = {place: batches for place, batches in sets.items() if batches}
 
 
-async def _partitioned(
+async def partitioned(
     client: AIOKafkaProducer, records: Sequence[OutgoingRecord]
 ) -> dict[tuple[str, int], list[BatchBuilder]]:
     """The records as batches of their partitions, each key's in order.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.outcome import assert_counted_once, assert_on_their_topics
+from tests.support.ledger import assert_counted_once, assert_on_their_topics
 from tests.support.processes.load import Load
 from tests.support.processes.stack import running_stack
 
@@ -37,7 +37,7 @@ async def test_whatever_is_killed_each_accepted_report_is_counted_once_and_stand
         assert load.refused == []
         assert len(load.accepted) > AT_ONCE * len(VICTIMS)
         await stack.is_drained()
-        await assert_counted_once(stack, set(load.accepted))
+        await assert_counted_once(stack.url("stats"), set(load.accepted), 0)
         await assert_on_their_topics(stack, load.accepted)
         assert await stack.stop() == 0
         await stack.is_gone()

@@ -16,8 +16,9 @@ from shared.events.models import ReportSubmitted
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging.producer import EventProducer
 from shared.settings import KafkaSettings
-from tests.support.apps.notifying import assigned_record, endpoint
 from tests.support.builders import lifecycle
+from tests.support.builders.assignments import assigned_record
+from tests.support.builders.endpoints import endpoint
 from tests.support.builders.stored_reports import ids_of, put_on_kafka, routine_reports, targets_of
 from tests.support.kafka.client import read_all
 from tests.support.ledger import assert_counted_once, assert_routed_once

@@ -15,7 +15,7 @@ from shared.domain.identity import delivery_id
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.settings import KafkaSettings
-from tests.support.apps.notifying import endpoint
+from tests.support.builders.endpoints import endpoint
 from tests.support.ledger import assert_counted_once
 from tests.support.processes.fleet import Fleet
 from tests.support.processes.intake_process import KEYS, intake_process

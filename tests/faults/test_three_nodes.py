@@ -11,7 +11,7 @@ from shared.domain.lanes import Lane
 from shared.events import topics
 from tests.support.kafka.cluster_faults import Stalls, active_controller, is_whole, leader_of, steady_writer
 from tests.support.kafka.clusters import ProtectedKafka, comes_back, protected_kafka
-from tests.support.outcome import assert_counted_once, assert_on_their_topics
+from tests.support.ledger import assert_counted_once, assert_on_their_topics
 from tests.support.processes.load import Load
 from tests.support.processes.stack import running_stack
 from tests.support.waiting import eventually
@@ -71,7 +71,7 @@ async def test_no_node_is_needed(tmp_path: Path, capsys: pytest.CaptureFixture[s
         await load.send(AT_ONCE)
         assert load.refused == []
         await stack.is_drained()
-        await assert_counted_once(stack, set(load.accepted))
+        await assert_counted_once(stack.url("stats"), set(load.accepted), 0)
         await assert_on_their_topics(stack, load.accepted)
         assert await stack.stop() == 0
 

@@ -14,7 +14,7 @@ from shared.db.engine import sqlite_url
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.messaging.producer import EventProducer
-from tests.support.apps.notifying import endpoint
+from tests.support.builders.endpoints import endpoint
 from tests.support.builders.stored_reports import put_on_kafka, routine_reports
 from tests.support.kafka.client import real_producer
 from tests.support.processes.fleet import fleet

@@ -1,6 +1,8 @@
 """Whether a Docker engine answers on this machine. That its client program is there means nothing."""
 
 import functools
+import gc
+import warnings
 from collections.abc import Mapping
 
 import docker  # type: ignore[import-untyped]  # it ships no types
@@ -16,7 +18,18 @@ def engine_answers() -> bool:
 
 
 def ask_engine(variables: Mapping[str, str] | None = None) -> bool:
-    """Ask the engine that ``DOCKER_HOST`` names, else the one at the usual socket."""
+    """Ask the engine that ``DOCKER_HOST`` names, else the one at the usual socket.
+
+    The docker package leaves the socket of a failed connection open; it is collected here, without its warning.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        answers = _ping(variables)
+        gc.collect()
+    return answers
+
+
+def _ping(variables: Mapping[str, str] | None) -> bool:
     try:
         client = docker.from_env(timeout=WAIT_SECONDS, environment=variables)
     except DockerException:

@@ -1,13 +1,15 @@
-"""What became of reports, read back from Kafka and stats: which are missing, which are there twice."""
+"""What became of reports (promise W1), read back from Kafka and stats: which are missing, which are there twice."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
+from services.cli.keys import SUBSCRIBING
 from shared.domain.lanes import Lane
+from shared.domain.taxonomy import default_taxonomy
 from shared.events import topics
 from shared.events.catalogue import DECISIONS
 from shared.events.envelope import text_headers
@@ -16,6 +18,8 @@ from shared.messaging.received import Record
 from shared.settings import KafkaSettings
 from tests.support.builders.stored_reports import targets_of
 from tests.support.kafka.client import read_all
+from tests.support.processes.load import read_topics
+from tests.support.processes.stack import Stack
 from tests.support.waiting import eventually
 
 SHOWN = 10  # ids in a failure's message
@@ -48,7 +52,7 @@ async def assert_routed_once(kafka: KafkaSettings, reports: Collection[ReportSub
         assert_once_each(topic, report_ids, ids_by_report(records))
         repeats += len(records) - len(report_ids)
     facts = await read_all(kafka, topics.LIFECYCLE)
-    decided = [one for one in facts if text_headers(one.headers)["ce_type"] in DECISIONS.values()]
+    decided = [fact for fact in facts if text_headers(fact.headers)["ce_type"] in DECISIONS.values()]
     assert_once_each("decisions", {str(report.report_id) for report in reports}, ids_by_report(decided))
     return Repeats(repeats, len(decided) - len(reports))
 
@@ -77,17 +81,18 @@ def ids_by_report(records: Iterable[Record]) -> IdsOfReport:
 
 
 async def assert_counted_once(stats_url: str, report_ids: Collection[str], seconds: float) -> None:
-    """Stats has counted each report once, no other, and the accounts come out even.
+    """Stats counts and lists each report once, no other, and the accounts of each lane balance.
 
     Raises:
         AssertionError: they did not in time; says what stats tells instead, and of which reports it knows nothing.
     """
-    told: dict[str, int] = {}
-    wanted = {"accepted": len(report_ids), "difference": 0, "total": len(report_ids)}
+    told: dict[str, Any] = {}
+    wanted = {"accepted": len(report_ids), "differences": {0}, "total": len(report_ids)}
 
     async def is_even() -> bool:
         lanes = (await _ask(stats_url, "/v1/conservation")).values()
-        told.update({name: sum(lane[name] for lane in lanes) for name in ("accepted", "difference")})
+        told["accepted"] = sum(lane["accepted"] for lane in lanes)
+        told["differences"] = {lane["difference"] for lane in lanes}
         told["total"] = (await _ask(stats_url, "/v1/stats?group_by=channel"))["total"]
         return told == wanted
 
@@ -98,6 +103,22 @@ async def assert_counted_once(stats_url: str, report_ids: Collection[str], secon
         raise AssertionError(
             f"Of {len(report_ids)} reports stats tells {told}; {len(missing)} unknown to it: {missing[:SHOWN]}"
         ) from error
+    assert Counter(await _listed(stats_url)) == Counter(report_ids)
+
+
+async def assert_on_their_topics(stack: Stack, accepted: Mapping[str, dict[str, Any]]) -> None:
+    """Each report is, under one event id, on the topic of the department that the taxonomy names for its category.
+
+    And no target is forgotten: each has a delivery whose first outcome is known (a subscriber's has no push).
+    """
+    placed = await read_topics(stack.kafka, r"^opd\..*\.v1$")
+    for report_id, body in accepted.items():
+        told = await stack.get("stats", f"/v1/reports/{report_id}")
+        assert told["owner"] == default_taxonomy().categories[body["category"]].opd
+        for target in told["targets"]:
+            records = placed.get(f"opd.{target['opd'].lower()}.{told['lane']}.v1", {}).get(report_id, [])
+            assert len({headers["ce_id"] for headers in records}) == 1, (report_id, target)
+            assert target["deliveries"] or target["opd"] in SUBSCRIBING, (report_id, target)
 
 
 async def _listed(stats_url: str) -> list[str]:

@@ -41,7 +41,7 @@ _RESOURCES: Mapping[Resource, ResourceType] = MappingProxyType(
 _MATCHES: Mapping[Match, ResourcePatternType] = MappingProxyType(
     {"literal": ResourcePatternType.LITERAL, "prefixed": ResourcePatternType.PREFIXED}
 )
-_OPERATIONS: Mapping[Operation, AclOperation] = MappingProxyType(
+OPERATIONS: Mapping[Operation, AclOperation] = MappingProxyType(
     {
         "read": AclOperation.READ,
         "write": AclOperation.WRITE,
@@ -60,7 +60,7 @@ class KafkaAdmin:
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self._client = AdminClient(_options(settings))
+        self._client = AdminClient(client_options(settings))
 
     def grants(self) -> set[Grant]:
         """All rules that allow something, as far as our table can say them; others are somebody else's."""
@@ -109,7 +109,8 @@ class KafkaAdmin:
             _result(future)
 
 
-def _options(settings: KafkaSettings) -> dict[str, Any]:
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """How confluent-kafka reaches this Kafka."""
     options: dict[str, Any] = {
         "bootstrap.servers": settings.bootstrap_servers,
         "security.protocol": settings.security_protocol,
@@ -133,7 +134,7 @@ def _binding(grant: Grant) -> AclBinding:
         _MATCHES[grant.match],
         f"User:{grant.principal}",
         ANYBODY,
-        _OPERATIONS[grant.operation],
+        OPERATIONS[grant.operation],
         AclPermissionType.ALLOW,
     )
 
@@ -141,7 +142,7 @@ def _binding(grant: Grant) -> AclBinding:
 def _grant_of(binding: AclBinding) -> Grant | None:
     resources = {kind: name for name, kind in _RESOURCES.items()}
     matches = {kind: name for name, kind in _MATCHES.items()}
-    operations = {kind: name for name, kind in _OPERATIONS.items()}
+    operations = {kind: name for name, kind in OPERATIONS.items()}
     try:
         resource, match = resources[binding.restype], matches[binding.resource_pattern_type]
         operation = operations[binding.operation]

@@ -164,14 +164,15 @@ async def test_a_full_disk_is_transient(engine: AsyncEngine) -> None:
     assert await _facts(engine) == ["before"]
 
 
-async def test_no_connection_free_in_the_pool_is_transient(engine: AsyncEngine) -> None:
+async def test_no_connection_free_in_the_pool_is_transient(file: Path) -> None:
     """An exhausted pool counts as a database that does not answer."""
-    engine.sync_engine.pool._timeout = 0.02  # type: ignore[attr-defined]  # SQLAlchemy's 30 s are too long to wait for
+    engine = make_engine(sqlite_url(file), pool_size=1, pool_timeout=0.02)
     async with engine.connect():
         with pytest.raises(DatabaseUnavailable):
             await check_database(engine)
 
     await check_database(engine)
+    await engine.dispose()
 
 
 async def test_a_folder_that_is_not_there_is_transient(tmp_path: Path) -> None:

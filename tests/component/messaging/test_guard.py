@@ -93,7 +93,7 @@ def test_the_broker_loses_nothing_by_its_settings() -> None:
 
     assert subscriber.ack_policy.value == "nack_on_error"
     assert broker.config.broker_config.graceful_timeout == 10
-    options = subscriber._connection_args
+    options = subscriber._connection_args  # noqa: SLF001  # FastStream has no public name for them
     assert options["enable_auto_commit"] is False
     assert options["auto_offset_reset"] == "earliest"
     assert options["session_timeout_ms"] < options["max_poll_interval_ms"]

@@ -23,7 +23,9 @@ from shared.domain.delivery import DeliveryState
 from shared.domain.lanes import Lane
 from shared.errors import ConfigurationError
 from shared.settings import KafkaSettings
-from tests.support.apps.notifying import Notifier, assigned, endpoint, notifier, report, secret
+from tests.support.apps.notifying import Notifier, notifier
+from tests.support.builders.assignments import assigned, report
+from tests.support.builders.endpoints import endpoint, secret
 from tests.support.receivers import unused_port
 
 KNOWN = [endpoint("bpbd-1"), endpoint("bpbd-2"), endpoint("pln-1", "PLN"), endpoint("bpbd-reads", url=None)]

@@ -9,7 +9,9 @@ from services.notifier.endpoints import NOBODY
 from shared.domain.delivery import DeliveryState
 from shared.domain.identity import delivery_id
 from shared.domain.lanes import Lane, Mode
-from tests.support.apps.notifying import assigned, endpoint, notifier, report, status_changed
+from tests.support.apps.notifying import notifier
+from tests.support.builders.assignments import assigned, report, status_changed
+from tests.support.builders.endpoints import endpoint
 from tests.support.receivers import receiver
 
 TWO = [endpoint("bpbd-1"), endpoint("bpbd-2"), endpoint("pln-1", "PLN")]

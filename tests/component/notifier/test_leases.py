@@ -11,7 +11,9 @@ from services.notifier.tables import attempts, inbox
 from services.notifier.transaction import Claimed
 from shared.domain.delivery import DeliveryState
 from shared.domain.lanes import Lane
-from tests.support.apps.notifying import Notifier, TestClock, assigned, endpoint, notifier, report, status_changed
+from tests.support.apps.notifying import Notifier, TestClock, notifier
+from tests.support.builders.assignments import assigned, report, status_changed
+from tests.support.builders.endpoints import endpoint
 from tests.support.receivers import answer, hang, receiver
 from tests.support.waiting import eventually
 
@@ -21,7 +23,7 @@ DELIVERED = PushDecision(DeliveryState.DELIVERED, None)
 async def claim(service: Notifier, token: str) -> list[Claimed]:
     """Lease all due deliveries, as a worker that then disappears."""
     now = service.clock()
-    ids = await service.store.due(service.push_loop._quotas(), now)
+    ids = await service.store.due(service.push_loop.quotas(), now)
     async with service.store.transaction() as work:
         return await work.claim(ids, now=now, until=now + LEASE_SECONDS[service.lane], token=token) if ids else []
 
@@ -31,7 +33,7 @@ async def test_what_is_leased_is_not_due(database_url: str) -> None:
     async with notifier(database_url, [endpoint()]) as service:
         await service.inbox.take_in([assigned(report())])
         now = service.clock()
-        ids = await service.store.due(service.push_loop._quotas(), now)
+        ids = await service.store.due(service.push_loop.quotas(), now)
 
         async def take(token: str) -> list[Claimed]:
             async with service.store.transaction() as work:
@@ -75,7 +77,7 @@ async def test_a_stale_result_changes_nothing(database_url: str) -> None:
         assert delivery.state is DeliveryState.SENDING
         async with service.store.transaction() as work:
             assert await work.settle(current, PushResult(status_code=200), DELIVERED, now=service.clock())
-        await service.push_loop._settle(stale, PushResult(status_code=500))
+        await service.push_loop.settle(stale, PushResult(status_code=500))
         [delivery] = await service.store.of_report(report().report_id)
         assert delivery.state is DeliveryState.DELIVERED
         assert await service.facts() == []
@@ -118,7 +120,7 @@ async def test_an_endpoint_without_secret_is_a_failed_try_that_pages(database_ur
         async with notifier(database_url, [endpoint(url=department.url)]) as before:
             await before.inbox.take_in([assigned(report())])
         async with notifier(database_url, [endpoint("bpbd-other")]) as after:
-            after.push_loop._known |= await after.store.endpoints_in_use()
+            await after.push_loop.look_up_endpoints()
             assert await after.push_due() == 1
             assert [fact.error_code for _, fact in await after.facts()] == ["endpoint_removed"]
             assert after.metric("laksa_push_needs_person_total", lane="emergency") == 1
@@ -145,18 +147,16 @@ async def test_a_hanging_receiver_leaves_room_for_new_emergencies(database_url: 
         known = [endpoint("bpbd-1", url=stuck.url), endpoint("pln-1", "PLN", url=healthy.url)]
         async with notifier(database_url, known) as service:
             await service.inbox.take_in([assigned(report(number)) for number in range(20)])
-            for one in await claim(service, "dead"):
-                assert one.delivery.attempt == 1
+            for claimed in await claim(service, "dead"):
+                assert claimed.delivery.attempt == 1
             service.clock.move(15.1)
             await service.push_loop.start_due()
             assert await service.push_loop.start_due() == 0
             await service.inbox.take_in([assigned(report(99), "PLN")])
             assert await service.push_loop.start_due() == 1
             await healthy.wait_for_pushes(1)
-            in_hand = [
-                one.delivery.attempt for one in service.push_loop._in_hand.values() if one.delivery.opd == "BPBD"
-            ]
-            assert len(in_hand) == 8
+            opds = [claimed.delivery.opd for claimed in service.push_loop.in_hand]
+            assert opds.count("BPBD") == 8
             await service.push_loop.finish(0.0)
 
 
@@ -167,7 +167,7 @@ async def test_untried_deliveries_go_first(database_url: str) -> None:
         await claim(service, "dead")
         service.clock.move(20.0)
         await service.inbox.take_in([assigned(report(number)) for number in range(10, 16)])
-        fresh_first = [one.delivery.attempt for one in await claim(service, "next")]
+        fresh_first = [claimed.delivery.attempt for claimed in await claim(service, "next")]
         assert sorted(fresh_first) == [1] * 6 + [2] * 2
 
 
@@ -180,7 +180,7 @@ async def test_the_loop_pushes_as_soon_as_something_is_taken_in(database_url: st
         await department.wait_for_pushes(1, seconds=2.0)
         stopping.set()
         await asyncio.wait_for(loop, 5.0)
-        assert service.push_loop._in_hand == {}
+        assert service.push_loop.in_hand == []
         assert service.metric("laksa_end_to_end_seconds_count", lane="emergency", stage="first_push") == 1
 
 
@@ -229,4 +229,4 @@ async def test_lifecycle_ids_tell_the_tries_apart(database_url: str) -> None:
         ids = {dict(row.record.headers)["ce_id"] for row in rows}
         assert len(ids) == len(rows) == 3
         assert [fact.attempt for _, fact in await service.facts()] == [1, 2, 3]
-        await eventually(lambda: not service.push_loop._in_hand)
+        await eventually(lambda: not service.push_loop.in_hand)

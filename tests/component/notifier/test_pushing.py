@@ -4,7 +4,9 @@ import pytest
 
 from shared.domain.delivery import DeliveryState
 from shared.domain.lanes import Lane
-from tests.support.apps.notifying import PUBLIC_URL, assigned, endpoint, notifier, report, secret
+from tests.support.apps.notifying import PUBLIC_URL, notifier
+from tests.support.builders.assignments import assigned, report
+from tests.support.builders.endpoints import endpoint, secret
 from tests.support.receivers import answer, receiver
 
 

@@ -188,7 +188,7 @@ def families() -> list[Metric]:
 def label_names() -> dict[str, set[str]]:
     """The labels of each metric of ours."""
     found: dict[str, set[str]] = {}
-    for collector in set(full_registry()._names_to_collectors.values()):
+    for collector in set(full_registry()._names_to_collectors.values()):  # noqa: SLF001  # no public list of labels
         names = getattr(collector, "_labelnames", ())
         for family in collector.collect():
             total = f"{family.name}_total" if family.type == "counter" else family.name

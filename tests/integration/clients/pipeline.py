@@ -18,7 +18,7 @@ from shared.db.engine import sqlite_url
 from shared.domain.lanes import Channel, Lane
 from shared.messaging.access import channel_user, department_user
 from shared.settings import KafkaSettings
-from tests.support.apps.notifying import endpoint
+from tests.support.builders.endpoints import endpoint
 from tests.support.kafka.client import read_all
 from tests.support.kafka.clusters import ProtectedKafka, protected_kafka
 from tests.support.processes.intake_process import KEYS, intake_process

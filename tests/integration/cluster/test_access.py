@@ -18,7 +18,7 @@ from aiokafka.errors import (
 from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from services.cli.deploy.kafka_admin import _OPERATIONS, _options
+from services.cli.deploy.kafka_admin import OPERATIONS, client_options
 from shared.domain.taxonomy import default_taxonomy
 from shared.messaging import access, topic_specs
 from shared.messaging.connection import connection_options
@@ -73,12 +73,12 @@ async def _read(settings: KafkaSettings, topic: str, group: str) -> bytes | None
 
 def _allowed(settings: KafkaSettings) -> set[tuple[str, str]]:
     """What Kafka itself says that this user may do to our topics; topics that it must not see are left out."""
-    client = AdminClient(_options(settings))
+    client = AdminClient(client_options(settings))
     seen = [name for name in client.list_topics(timeout=TIMEOUT_S).topics if name in TOPICS]
     if not seen:
         return set()
     told = client.describe_topics(TopicCollection(seen), include_authorized_operations=True)
-    kinds = {operation: name for name, operation in _OPERATIONS.items()}
+    kinds = {operation: name for name, operation in OPERATIONS.items()}
     return {
         (topic, kinds[operation])
         for topic, future in told.items()

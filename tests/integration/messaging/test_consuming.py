@@ -159,10 +159,7 @@ def _published(echo: Echo) -> float:
 
 
 async def _kill_and_restart(broker: EmbeddedKafka) -> None:
-    process = broker._process
-    assert process is not None
-    process.kill()
-    process.wait()
+    broker.kill()
     broker.start()
     await broker.wait_ready()
 

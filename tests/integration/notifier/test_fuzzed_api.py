@@ -25,7 +25,9 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from shared.db.engine import sqlite_url
 from shared.db.migrating import upgrade
-from tests.support.apps.notifying import assigned, endpoint, notifier, report, secret
+from tests.support.apps.notifying import notifier
+from tests.support.builders.assignments import assigned, report
+from tests.support.builders.endpoints import endpoint, secret
 from tests.support.fuzzing import (
     MODES,
     WAIT_SECONDS,

@@ -26,7 +26,8 @@ from shared.events.models import ReportStatusChanged, ReportSubmitted
 from shared.messaging.connection import connection_options
 from shared.messaging.producer import make_client
 from shared.settings import KafkaSettings
-from tests.support.apps.notifying import assigned_record, endpoint, report, secret, status_changed
+from tests.support.builders.assignments import assigned_record, report, status_changed
+from tests.support.builders.endpoints import endpoint, secret
 from tests.support.processes.service_process import ServiceProcess, kafka_with_topics
 from tests.support.receivers import Receiver, answer, hang, receiver, unused_port
 from tests.support.waiting import eventually

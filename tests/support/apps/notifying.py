@@ -1,20 +1,14 @@
 """A notifier's parts for tests, put together without Kafka, with everything that does not matter filled in."""
 
-import asyncio
-import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID, uuid5
 
-from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifier.acknowledgement import Acknowledging
-from services.notifier.assignment import Assignment, assignment_parser
 from services.notifier.backlog import BacklogWatch
 from services.notifier.endpoints import Endpoint, Endpoints
 from services.notifier.inbox import Inbox
@@ -27,104 +21,11 @@ from services.notifier.webhook import WebhookChannel, webhook_session
 from shared.db.engine import make_engine
 from shared.db.outbox import Outbox
 from shared.domain.lanes import Lane
-from shared.domain.taxonomy import default_taxonomy
-from shared.events import topics
-from shared.events.catalogue import ASSIGNED
-from shared.events.envelope import Attributes, headers_of, text_headers
-from shared.events.models import DeliveryChanged, ReportStatusChanged, ReportSubmitted
+from shared.events.envelope import text_headers
+from shared.events.models import DeliveryChanged
 from tests.support.databases.engines import make_tables
 
-NAMESPACE = UUID("c5a1f2a4-51f4-4a39-8f3b-7f0f5f0d9a02")
 PUBLIC_URL = "http://notifier.test"
-STATS_URL = "http://stats.test"
-
-
-def secret(name: str) -> str:
-    """A made-up secret of the right form, always the same for a name."""
-    return "whsec_" + base64.b64encode(uuid5(NAMESPACE, name).bytes * 2).decode()
-
-
-def endpoint(
-    name: str = "bpbd-1", opd: str = "BPBD", url: str | None = "http://127.0.0.1:9/push", **more: Any
-) -> Endpoint:
-    """A webhook endpoint; ``url=None`` makes a subscribing one."""
-    kind = "subscribe" if url is None else "webhook"
-    return Endpoint(**{"id": name, "opd": opd, "kind": kind, "url": url, "secret": secret(name)} | more)
-
-
-def report(number: int = 0, **fields: Any) -> ReportSubmitted:
-    """The n-th report: by default a fire, received now."""
-    values: dict[str, Any] = {
-        "report_id": uuid5(NAMESPACE, f"report-{number}"),
-        "ticket": f"LKS-TEST-{number}",
-        "channel": "112",
-        "lane": "emergency",
-        "category": "FIR-KEBAKARAN",
-        "text": "Kebakaran di pasar",
-        "place": {"latitude": -6.17, "longitude": 106.63, "kecamatan": "CIPONDOH", "landmark": "Pasar Lama"},
-        "reporter": {"name": "Siti", "phone": "+628120000001"},
-        "received_at": datetime.now(UTC),
-    }
-    return ReportSubmitted(**values | fields)
-
-
-def assigned_record(
-    body: ReportSubmitted, opd: str = "BPBD", *, event: str = "", role: str = "owner"
-) -> ConsumerRecord:
-    """The record on a department's topic that carries a report."""
-    attributes = Attributes(
-        id=event or str(uuid5(NAMESPACE, f"assigned-{body.report_id}-{opd}")),
-        type=ASSIGNED,
-        source="/laksa/router",
-        subject=str(body.report_id),
-        time=body.received_at,
-        extensions={"lane": body.lane, "opd": opd, "mode": body.mode, "role": role, "rule": "r", "table": "1"},
-        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        correlation_id=str(body.report_id),
-    )
-    value = body.model_dump_json().encode()
-    return record(topics.opd(opd, Lane(body.lane)), value, headers_of(attributes), key=str(body.report_id).encode())
-
-
-def record(
-    topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes | None]], *, key: bytes | None = None
-) -> ConsumerRecord:
-    """A record as aiokafka hands it out."""
-    return ConsumerRecord(
-        topic=topic,
-        partition=0,
-        offset=7,
-        timestamp=int(datetime.now(UTC).timestamp() * 1000),
-        timestamp_type=0,
-        key=key,
-        value=value,
-        checksum=None,
-        serialized_key_size=len(key or b""),
-        serialized_value_size=len(value or b""),
-        headers=tuple(headers),
-    )
-
-
-def assigned(body: ReportSubmitted, opd: str = "BPBD", *, event: str = "", role: str = "owner") -> Assignment:
-    """A report as the notifier reads it from a department's topic."""
-    parse = assignment_parser(Lane(body.lane), default_taxonomy(), stats_url=STATS_URL)
-    return parse(assigned_record(body, opd, event=event, role=role))
-
-
-def status_changed(body: ReportSubmitted, opd: str = "BPBD", status: str = "acknowledged") -> ReportStatusChanged:
-    """A department's answer to a report."""
-    now = datetime.now(UTC)
-    return ReportStatusChanged(
-        report_id=body.report_id,
-        opd=opd,
-        lane=body.lane,
-        from_status="routed",
-        to_status=status,
-        by="Budi",
-        at=now,
-        recorded_at=now,
-        seq=1,
-    )
 
 
 @dataclass
@@ -170,8 +71,7 @@ class Notifier:
 
     async def pushes_ended(self) -> None:
         """Wait for the pushes in hand."""
-        if self.push_loop._in_hand:
-            await asyncio.wait(list(self.push_loop._in_hand), timeout=30)
+        await self.push_loop.wait_for_pushes(30)
 
     async def facts(self) -> list[tuple[str, DeliveryChanged]]:
         """The lifecycle facts so far: kind and body."""

@@ -20,15 +20,21 @@ def _topic(name: str = "lifecycle.v1", copies: int = 3, **config: str) -> FoundT
     return FoundTopic(name, 12, copies, SAFE | changed)
 
 
+async def _faults_of(client: AIOKafkaProducer) -> list[str]:
+    faults = list(producer_faults(client))
+    await client.stop()
+    return faults
+
+
 async def test_our_own_producer_is_safe() -> None:
     """All in-sync replicas, and no record twice."""
-    assert list(producer_faults(make_client(_settings()))) == []
+    assert await _faults_of(make_client(_settings())) == []
 
 
 @pytest.mark.parametrize("acks", [0, 1])
 async def test_a_producer_that_does_not_wait_for_all_is_told(acks: int) -> None:
     """acks=0 and acks=1 lose what the leader alone had, or had not."""
-    faults = list(producer_faults(AIOKafkaProducer(bootstrap_servers="127.0.0.1:1", acks=acks)))
+    faults = await _faults_of(AIOKafkaProducer(bootstrap_servers="127.0.0.1:1", acks=acks))
 
     assert [fault for fault in faults if "set acks='all'" in fault]
     assert [fault for fault in faults if "enable_idempotence=True" in fault]

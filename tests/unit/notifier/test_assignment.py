@@ -14,7 +14,8 @@ from shared.errors import InvalidEvent, MissingAttribute, PermanentError, Unknow
 from shared.events import topics
 from shared.events.catalogue import SUBMITTED, UNREADABLE
 from shared.events.models import ReportSubmitted
-from tests.support.apps.notifying import assigned, assigned_record, record, report
+from tests.support.builders.assignments import assigned, assigned_record, report
+from tests.support.builders.records import consumer_record
 
 SUPERVISOR = topics.opd("LIVEROOM", Lane.EMERGENCY)
 
@@ -29,7 +30,8 @@ def spoilt(value: bytes | None = None, **headers: Any) -> ConsumerRecord:
     good = assigned_record(report())
     kept = [(name, text) for name, text in good.headers if name not in headers]
     changed = [(name, text) for name, text in headers.items() if text is not None]
-    return record(good.topic, good.value if value is None else value, [*kept, *changed], key=good.key)
+    body = good.value if value is None else value
+    return consumer_record(body, [*kept, *changed], topic=good.topic, key=good.key)
 
 
 def test_an_emergency_keeps_fields_that_we_do_not_know() -> None:
@@ -85,7 +87,7 @@ def test_raw_bytes_reach_the_supervisor_whole_and_safe() -> None:
     [rescued] = unreadable_fallback(spoilt(raw), UnreadableBody("no"))
     assert rescued.topic == SUPERVISOR
     assert rescued.value == raw
-    assignment = parse(record(rescued.topic, rescued.value, rescued.headers, key=rescued.key))
+    assignment = parse(consumer_record(rescued.value, rescued.headers, topic=rescued.topic, key=rescued.key))
     data = orjson.loads(assignment.data)
     assert assignment.kind == "report.unreadable"
     assert (assignment.opd, assignment.role, assignment.mode) == ("LIVEROOM", "owner", "live")
@@ -98,7 +100,7 @@ def test_raw_bytes_reach_the_supervisor_whole_and_safe() -> None:
 def test_a_rescued_record_is_not_rescued_again() -> None:
     """A record from the supervisor's own topic is only dead-lettered, which prevents a loop."""
     [rescued] = unreadable_fallback(spoilt(b"{"), UnreadableBody("no"))
-    again = record(rescued.topic, rescued.value, rescued.headers)
+    again = consumer_record(rescued.value, rescued.headers, topic=rescued.topic)
     assert unreadable_fallback(again, RuntimeError("bug")) == []
 
 
@@ -117,8 +119,8 @@ def test_an_unreadable_emergency_without_report_id_gets_one() -> None:
         ("ce_specversion", b"1.0"),
         ("ce_subject", b"not an id"),
     ]
-    one, other = parse(record(SUPERVISOR, b"?", headers)), parse(record(SUPERVISOR, b"?", headers))
-    assert one.report_id == other.report_id
+    first, second = (parse(consumer_record(b"?", headers, topic=SUPERVISOR)) for _ in range(2))
+    assert first.report_id == second.report_id
 
 
 def test_routine_pushes_are_cut_to_what_they_may_carry() -> None:

@@ -8,7 +8,7 @@ from services.notifier.endpoints import NOBODY, Endpoints, Reach, load_endpoints
 from shared.domain.lanes import Mode
 from shared.domain.taxonomy import default_taxonomy
 from shared.errors import ConfigurationError
-from tests.support.apps.notifying import endpoint, secret
+from tests.support.builders.endpoints import endpoint, secret
 
 OPDS = default_taxonomy().opds
 

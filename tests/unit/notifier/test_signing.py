@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from services.notifier.signing import SignatureRefused, secret_fault, sign, verify
-from tests.support.apps.notifying import secret
+from tests.support.builders.endpoints import secret
 
 BODY = b'{"a": "\xc3\xa9"}'
 MINE, OLD, FOREIGN = secret("mine"), secret("old"), secret("foreign")

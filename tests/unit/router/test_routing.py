@@ -249,7 +249,7 @@ async def test_invented_categories_do_not_fill_the_memory() -> None:
     for report in (*invented, *noise):
         await setup.route(report)
 
-    assert len(setup.routing._plans) == 10
+    assert setup.routing.remembered_kinds == 10
 
 
 def _on_the_way(report: ReportSubmitted) -> Received[ReportSubmitted]:

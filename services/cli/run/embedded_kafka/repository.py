@@ -66,8 +66,7 @@ class MavenRepository:
             except requests.exceptions.SSLError:
                 continue
             except requests.HTTPError as error:
-                status = error.response.status_code if error.response is not None else HTTPStatus.INTERNAL_SERVER_ERROR
-                raise _refusal(address, jar, status) from error
+                raise _refusal(address, jar, _status_of_closed(error)) from error
         raise BrokerError(
             f"The certificate of the repository of {jar.coordinate} cannot be verified. Behind a proxy with its own "
             "authority, set REQUESTS_CA_BUNDLE or SSL_CERT_FILE to a PEM file that contains it."
@@ -84,6 +83,14 @@ def _trusted_by_the_machine() -> list[str]:
     """Authorities besides those of requests, which reads neither SSL_CERT_FILE nor the system's own."""
     paths = ssl.get_default_verify_paths()
     return [path for path in (paths.cafile, paths.capath) if path and os.access(path, os.R_OK)]
+
+
+def _status_of_closed(error: "requests.HTTPError") -> int:
+    """The status that was answered; the answer's connection is closed, as nobody reads its body."""
+    if error.response is None:
+        return HTTPStatus.INTERNAL_SERVER_ERROR
+    error.response.close()
+    return error.response.status_code
 
 
 def _refusal(address: str, jar: LockedJar, status: int) -> Exception:
