@@ -96,7 +96,7 @@ async def test_a_bad_deploy_stops_and_loses_nothing(
     echo.broken = True
 
     async with echo.running() as consumer:
-        await eventually(lambda: bool(echo.health.halted), 60)
+        await eventually(lambda: bool(echo.health.faults), 60)
         await eventually(lambda: _stopped(consumer), 30)
 
     given_up = {(record.value or b"") for record in await read_all(kafka, echo.dead)}
@@ -109,6 +109,19 @@ async def test_a_bad_deploy_stops_and_loses_nothing(
     answered = set(await _answers(echo))
     bodies = {_good(number)[0]: str(submitted(number).report_id) for number in range(40)}
     assert answered | {bodies[body] for body in given_up} == _ids(40)
+
+
+async def test_an_error_of_the_parser_hits_only_its_record(echo: Echo, kafka: KafkaSettings) -> None:
+    """An error that the parser should not raise costs one dead letter; the partitions move on."""
+    good = [_good(number) for number in range(20)]
+    echo.unparsable = frozenset({good[7][0] or b""})
+    await write_raw(kafka, echo.topic, good)
+
+    async with echo.running():
+        await eventually(lambda: _all_settled(echo), 30)
+
+    assert set(await _answers(echo)) == _ids(20) - {str(submitted(7).report_id)}
+    assert [record.value for record in await read_all(kafka, echo.dead)] == [good[7][0]]
 
 
 def _stopped(consumer: Consumer) -> bool:
