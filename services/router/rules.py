@@ -121,8 +121,8 @@ class RoutingTable:
     """All versions; exactly one is valid at any moment."""
 
     def __init__(self, versions: Sequence[TableVersion]) -> None:
-        self.versions = tuple(sorted(versions, key=lambda one: one.valid_from))
-        self._starts = [one.valid_from for one in self.versions]
+        self.versions = tuple(sorted(versions, key=lambda version: version.valid_from))
+        self._starts = [version.valid_from for version in self.versions]
 
     def valid_at(self, moment: datetime) -> TableVersion:
         """The version valid at an aware moment; before the first one starts, the first."""
