@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from services.intake.bodies import LINE_ENDS, CallBody, PersonBody, PlaceBody
 from services.intake.faults import PLACE_CODES, Fault
-from services.intake.submissions import LOCATION_SUSPECT
 from shared.domain.lanes import CallType
+from shared.domain.places import LOCATION_SUSPECT
 from shared.domain.texts import strip_controls
 
 DEGREES = re.compile(r"\s*[-+]?[0-9]{1,3}([.,][0-9]{1,20})?\s*")  # also with a decimal comma, as in Indonesia

@@ -12,7 +12,6 @@ from shared.events.models import Call, Place, Reporter
 FUTURE_TOLERANCE = timedelta(seconds=60)  # tolerance for the clocks of phones and call systems
 OLDEST = timedelta(days=30)
 
-LOCATION_SUSPECT = "location_suspect"
 CATEGORY_UNKNOWN = "category_unknown"
 KECAMATAN_UNKNOWN = "kecamatan_unknown"
 CALL_TYPE_UNKNOWN = "call_type_unknown"

@@ -15,14 +15,14 @@ from shared.domain.taxonomy import default_taxonomy
 
 
 def release_faults(new: RoutingTable, released: RoutingTable, now: datetime) -> list[str]:
-    """What forbids putting ``new`` in the place of ``released`` at ``now``.
+    """What forbids replacing ``released`` by ``new`` at ``now``.
 
     Reports received in the past were decided by the released versions; a repeat has to decide the same again, so the
     past must not change: no version may start, change, move or vanish there.
     """
     faults: list[str] = []
-    before = {one.version: one for one in released.versions}
-    after = {one.version: one for one in new.versions}
+    before = {version.version: version for version in released.versions}
+    after = {version.version: version for version in new.versions}
     for name, version in after.items():
         old = before.get(name)
         if old is None and version.valid_from <= now:

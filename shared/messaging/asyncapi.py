@@ -111,9 +111,9 @@ def asyncapi_json(title: str, service: str, receives: Sequence[Operation], sends
 def document_of(title: str, services: Sequence[ServiceOperations]) -> Json:
     """The AsyncAPI 3.0 document of these services' operations."""
     operations = [
-        (one.service, action, operation)
-        for one in services
-        for action, listed in (("receive", one.receives), ("send", one.sends))
+        (service.service, action, operation)
+        for service in services
+        for action, listed in (("receive", service.receives), ("send", service.sends))
         for operation in listed
     ]
     messages = {_message(named).name: _message(named) for *_, operation in operations for named in operation.messages}

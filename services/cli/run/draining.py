@@ -72,7 +72,7 @@ class Lag:
     async def _of_group(self, group: str, names: Iterable[str]) -> int:
         ends = await self._ends(names)
         committed = await self._admin.list_consumer_group_offsets(group)
-        return sum(max(0, end - max(0, _offset(committed, place))) for place, end in ends.items())
+        return sum(max(0, end - max(0, _offset(committed, partition))) for partition, end in ends.items())
 
     async def _ends(self, names: Iterable[str]) -> dict[TopicPartition, int]:
         ends: dict[TopicPartition, int] = await self._reader.end_offsets(await partitions_of(self._admin, names))
@@ -133,6 +133,6 @@ def waiting_records(metrics: str) -> float:
     )
 
 
-def _offset(committed: Mapping[TopicPartition, Any], place: TopicPartition) -> int:
-    found = committed.get(place)
+def _offset(committed: Mapping[TopicPartition, Any], partition: TopicPartition) -> int:
+    found = committed.get(partition)
     return int(found.offset) if found is not None else 0
