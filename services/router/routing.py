@@ -9,7 +9,8 @@ from uuid import UUID
 import orjson
 
 from services.router.metrics import RouterMetrics
-from services.router.rules import LOCATION_SUSPECT, Decision, RoutingTable, Triaged, category_code, decide, inputs_of
+from services.router.rules import Decision, RoutingTable, Triaged, category_code, decide, inputs_of
+from shared.domain.flags import LOCATION_SUSPECT
 from shared.domain.identity import event_id_text, report_id_of
 from shared.domain.lanes import CallType, Lane, Mode
 from shared.domain.taxonomy import TRIAGE_OPD

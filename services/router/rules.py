@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from shared.domain.flags import LOCATION_SUSPECT
 from shared.domain.lanes import CallType
 from shared.domain.taxonomy import TRIAGE_OPD
 from shared.events.models import DecisionInputs, ReportSubmitted, Target
 
 OWNER = "owner"
 INFORMED = "informed"
-LOCATION_SUSPECT = "location_suspect"  # the flag that intake sets where it could not keep a place
 
 # What reporters typed must not reach lifecycle.v1, which is kept for ever: only what has the shape of a code passes.
 _CATEGORY_SHAPE = re.compile(r"[A-Z]{2,8}(-[A-Z0-9]{2,20}){1,2}")
