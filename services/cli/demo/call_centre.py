@@ -17,12 +17,12 @@ from typing import Any
 
 import aiohttp
 import orjson
-import yaml
 from aiohttp import web
 from standardwebhooks import Webhook
 
 from services.cli.settings import CallCentreSettings
 from shared.observability.logs import configure_logs, logger
+from shared.yaml_files import invalid_file, read_yaml
 
 MOODS = 10  # one delivery in ten meets each mood that is not plain
 TRIES_IGNORED = 2
@@ -54,7 +54,10 @@ def mood_of(delivery_id: str, lane: str) -> Mood:
 
 def read_secrets(endpoints_file: Path) -> dict[str, str]:
     """The secret of each endpoint in the endpoints file, by endpoint id."""
-    entries = yaml.safe_load(endpoints_file.read_text(encoding="utf-8"))["endpoints"]
+    document = read_yaml(endpoints_file)
+    if document.faults:
+        raise invalid_file(endpoints_file, document.faults, given_by="LAKSA_ENDPOINTS_FILE")
+    entries = document.content["endpoints"]
     return {entry["id"]: entry["secret"] for entry in entries if entry.get("secret")}
 
 

@@ -4,12 +4,11 @@ import asyncio
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-import yaml
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.errors import KafkaError
-from pydantic import ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from rich.console import Console
 
 from services.cli.deploy.compose_variables import ADMIN_USER
@@ -21,11 +20,28 @@ from shared.messaging import access, topic_specs
 from shared.messaging.connection import connection_options
 from shared.messaging.topic_admin import TIMEOUT_MS, TopicSpec, create_topics, find_topics
 from shared.settings import KafkaSettings
+from shared.yaml_files import load_yaml_model
 
 TAKE_OVER_SECONDS = 60.0  # a second or two where nodes are idle
 LOOKS = 5  # in a row, because each asks any one of the nodes, and one may be seconds behind the others
 LOOK_SECONDS = 0.2
 SHORTEST_PASSWORD = 16  # characters; a generator makes them
+
+
+def _known_user(name: str) -> str:
+    if name not in _principals() | {ADMIN_USER}:
+        raise ValueError("nothing is granted to this user")
+    return name
+
+
+class UsersFile(BaseModel):
+    """The passwords of a cluster's users, by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    users: dict[Annotated[str, AfterValidator(_known_user)], Annotated[str, Field(min_length=SHORTEST_PASSWORD)]] = (
+        Field(min_length=1, repr=False)
+    )
 
 
 def given_kafka() -> KafkaSettings:
@@ -92,22 +108,9 @@ def read_users(file: Path) -> dict[str, str]:
     """The passwords by user of a YAML file ``users: {name: password}``.
 
     Raises:
-        ConfigurationError: it cannot be read, names nobody that is known, or holds a password that is too short.
+        ConfigurationError: it cannot be read or is not valid; every fault is listed, no password is quoted.
     """
-    try:
-        read: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{file} cannot be read as YAML ({type(error).__name__})") from error
-    users = read.get("users") if isinstance(read, dict) else None
-    if not isinstance(users, dict) or not users:
-        raise ConfigurationError(f"{file} must hold 'users:' with a password for each name")
-    unknown = sorted(str(name) for name in users if name not in _principals() | {ADMIN_USER})
-    if unknown:
-        raise ConfigurationError(f"{file} names users that nothing is granted to: {', '.join(unknown)}")
-    for name, password in users.items():
-        if not isinstance(password, str) or len(password) < SHORTEST_PASSWORD:
-            raise ConfigurationError(f"{file}: {name} needs a password of {SHORTEST_PASSWORD} or more characters")
-    return users
+    return load_yaml_model(file, UsersFile, given_by="--users").users
 
 
 def _principals() -> set[str]:
