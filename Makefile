@@ -99,10 +99,10 @@ lock: setup ## pin all dependencies anew, as pyproject.toml allows
 	  benchmarks/contenders/requirements.in -o benchmarks/contenders/requirements.lock
 
 jars-lock: setup ## pin the jars of Apache Kafka anew; VERSION=4.4.0
-	$(BIN)/python -m services.cli.run.embedded_kafka.lock --kafka $(or $(VERSION),4.4.0)
+	$(BIN)/laksa maintain jars-lock --kafka $(or $(VERSION),4.4.0)
 
 vendor: setup ## fetch the board's scripts and styles again, checked against their checksums
-	$(BIN)/python -m shared.http.apidocs.vendor
+	$(BIN)/laksa maintain vendor
 
 env-example: setup ## write .env.example anew from the services' settings
 	$(BIN)/python -m tests.support.deploy.env_example

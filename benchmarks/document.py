@@ -24,11 +24,11 @@ MIB = 1024**2
 PAGE = """# Benchmarks
 
 Written by `make bench`, on {day}, in {minutes:.0f} minutes. Every ratio compares with a baseline of the same run on
-the same machine: higher is better, 1.00 is the baseline. Absolute figures only say what the ratios are made of; they
-belong to this machine, on which other work may go on. Where brackets stand, the
-figure is the median of {rounds} rounds in which the contenders take turns, and they hold the lowest and the highest
-round; figures without brackets, in the other columns, are medians of the same rounds. *From the report to the call
-centre* is a single round. Whether a goal is met is decided by the median.
+the same machine: higher is better, 1.00 is the baseline. Absolute figures only show what the ratios are based on; they
+are valid for this machine, which may also do other work. Where there are brackets, the
+figure is the median of {rounds} rounds in which the contenders take turns, and the brackets hold the
+lowest and the highest round; figures without brackets, in the other columns, are medians of the same rounds. *From the
+report to the call centre* is a single round. The median decides whether a goal is met.
 
 Machine: {machine}
 
@@ -38,20 +38,20 @@ Machine: {machine}
 500, parse and check the body, decide by the same rules, send the body to the department's topic and the decision to
 `lifecycle.v1`, both keyed and with acks=all, then commit. They differ in the headers. The router's records are
 CloudEvents: an id derived from the input's, the decision in headers, a span of the trace. **The same records** means
-that a contender writes these byte for byte, by the router's own code; against the bare aiokafka loop that does, the
-goal is judged, by the clock. *As they came* means that it leaves the headers alone, which is less work.
+that a contender writes these byte for byte, with the router's own code; the goal is measured by the clock against the
+bare aiokafka loop that does so. *As they came* means that it does not change the headers, which is less work.
 
-The ratio per second of the program's own CPU time stands beside the clock's, because other work on the machine moves
-the clock much and that ratio little; it does not see time spent waiting.
+The ratio per second of the program's own CPU time is given as well, because other work on the machine changes the time
+by the clock a lot and the CPU time little; it does not include time spent waiting.
 
 {router}
 
 {places}
 
-How they work: **FastStream** as in its tutorial, one message a call, each publish awaited. **Quix Streams** commits
-after 500 reports, when all that followed from them is acknowledged. **Bytewax** waits at the end of each batch until
-its sink has sent everything, but looks at no result: a record that Kafka refuses for good is lost without a word; and
-it keeps its place in files of its own, every half second, not as a consumer group in Kafka. Those two run in an
+How they work: **FastStream** as in its tutorial, one message per call, each publish awaited. **Quix Streams** commits
+after 500 reports, when all their output is acknowledged. **Bytewax** waits at the end of each batch until
+its sink has sent everything, but checks no result: a record that Kafka refuses permanently is lost silently; and
+it stores its position in its own files, every half second, not as a consumer group in Kafka. Those two run in an
 environment of their own (`benchmarks/contenders/requirements.lock`), with pydantic {apart_pydantic}, and parse by the
 same models. They and **librdkafka** send lz4; aiokafka's loops send uncompressed unless the row says otherwise.
 {left_out}
@@ -59,8 +59,8 @@ same models. They and **librdkafka** send lz4; aiokafka's loops send uncompresse
 ## Intake
 
 {requests} reports a round, {concurrency} at a time, from one aiohttp client. The baseline is **a bare Starlette
-handler** under uvicorn that awaits one acknowledged produce: it checks nothing, recognises no repeat, and accepts
-nothing without Kafka. Intake checks every field, and answers when the report and its two events are on disk
+handler** under uvicorn that awaits one acknowledged produce: it validates nothing, recognises no repeats, and accepts
+nothing without Kafka. Intake validates every field, and answers when the report and its two events are on disk
 (`fdatasync`); a relay in the same process publishes them meanwhile.
 
 {intake}
@@ -68,9 +68,9 @@ nothing without Kafka. Intake checks every field, and answers when the report an
 112 calls, {calls_per_second:g} a second; the baseline is intake with nothing else to do. Beside them a process of its
 own offers routine reports in an open loop: {times} times as many a second as intake accepted just before, through
 {connections} connections, answered or not. Past {in_hand} reports in hand (`LAKSA_REPORTS_IN_HAND`) intake refuses
-routine ones with 503 and `Retry-After`, after holding the answer back for {hold:.1f} s, so that a connection cannot ask
-again at once; 112 calls and reports of the emergency lane are never refused. What was offered while every connection
-waited for its answer was not sent. The promise is a p99 of at most {promise:.0f} ms, of the emergencies.
+routine ones with 503 and `Retry-After`, after delaying the answer by {hold:.1f} s, so that a connection cannot ask
+again at once; 112 calls and reports of the emergency lane are never refused. Reports that were offered while
+every connection waited for an answer were not sent. The promise for emergencies is a p99 of at most {promise:.0f} ms.
 
 {calls}
 
@@ -79,19 +79,19 @@ waited for its answer was not sent. The promise is a p99 of at most {promise:.0f
 ## From the report to the call centre
 
 All services, one receiver that answers at once; {reports} reports of each lane, {reports_per_second:g} a second. The
-time runs from the sending to the arrival of the first push. Routine pushes begin with a random delay of up to 2 s by
-policy (`services/notifier/schedule.py`), so that a burst does not hit a call centre at once. The queue is {waiting}
-routine reports, put into Kafka just before; {queue_rate:.0f} of them a second reached the call centre meanwhile.
-Routine reports that are sent behind them wait for them: of {behind_sent}, {behind} had come when the measurement ended
+time is measured from the request to the arrival of the first push. Routine pushes begin with a random delay of up
+to 2 s by policy (`services/notifier/schedule.py`), so that a burst does not hit a call centre at once. The queue is
+{waiting} routine reports, put into Kafka just before; {queue_rate:.0f} of them per second reached the call centre
+meanwhile. Routine reports that are sent behind them wait for them: of {behind_sent}, {behind} had come when the measurement ended
 after {watched:.0f} s; at that rate the queue alone takes {queue_minutes:.0f} minutes. With so few reports a p99 is the
-third slowest: expect it to differ by some times from run to run.
+third slowest: it may differ by a factor of a few from run to run.
 
 {end_to_end}
 
 ## Stats
 
 {facts} facts, two of each report, in batches of {batch}. The baseline writes **the same facts into one SQLite
-table**, a transaction a batch, and counts nothing. Both SQLite rows are synchronous=FULL.
+table**, one transaction per batch, and counts nothing. Both SQLite rows are synchronous=FULL.
 
 {stats}
 
@@ -101,32 +101,32 @@ NOTES = """## What costs
 
 Measured apart from the run, on the same machine.
 
-- Router: of its own work on a report, parsing and checking takes 30 %, deciding and making both records 40 %, putting
-  them into batches 20 %, unpacking what Kafka handed out 10 %. Writing to the socket comes on top, as much as a quarter
-  of all that, and waiting for Kafka's answers.
-- It overtakes the loop that uses aiokafka's `send` because it fills whole batches itself
-  (`shared/messaging/producer.py`): `send` makes a coroutine and a future of each record, finds its partition in pure
-  Python, and cuts 500 reports into requests of 16 KiB a partition. Reports with equal inputs are decided once, and what
-  the headers of their records share is encoded once (`services/router/routing.py`).
-- Packing, in bytes and µs a record, in batches of 42 decisions and of 20 reports:
+- Router: of its own work on a report, parsing and validating takes 30 %, deciding and making both records 40 %, putting
+  them into batches 20 %, decompressing the input 10 %. Writing to the socket (another quarter of that) and waiting for
+  Kafka's answers come on top.
+- It is faster than the loop that uses aiokafka's `send` because it fills whole batches itself
+  (`shared/messaging/producer.py`): `send` makes a coroutine and a future of each record, computes its partition in pure
+  Python, and splits 500 reports into requests of 16 KiB per partition. Reports with equal inputs are decided once, and
+  what the headers of their records share is encoded once (`services/router/routing.py`).
+- Compression, in bytes and µs per record, in batches of 42 decisions and of 20 reports:
 
-  | | unpacked | snappy | lz4, as aiokafka has it | zstd |
+  | | none | snappy | lz4, as aiokafka has it | zstd |
   | --- | ---: | ---: | ---: | ---: |
   | decision | 913 B, 0.5 µs | 247 B, 0.8 µs | 198 B, 3.5 µs | 120 B, 1.8 µs |
   | report for a department | 1,185 B, 0.6 µs | 352 B, 1.1 µs | 328 B, 5.1 µs | 228 B, 2.9 µs |
 
-  The broker stores the departments' topics unpacked, whatever is sent, so they are sent unpacked: nothing more on disk,
-  3.6 times as much between router and broker. What is kept as it was sent stays lz4. zstd would be smaller and quicker
-  to pack, but the broker needs a native library for it, which it unpacks below `/tmp` and which was not tried in a
-  container; lz4 works without.
-- Intake: the event loop's thread is what limits it; the spool's thread, SQLite and `fdatasync`, takes an eighth as much
-  CPU beside it. Of the loop's time for a report, the loop itself, uvicorn and Starlette take a quarter, checking the
+  The broker stores the departments' topics uncompressed in any case, so records for them are sent uncompressed: the
+  same size on disk, 3.6 times the traffic between router and broker. All other topics use lz4. zstd would be smaller
+  and faster, but the broker needs a native library for it, which it extracts below `/tmp` and which was not tried in a
+  container; lz4 works without one.
+- Intake: the event loop's thread is the limit; the spool's thread, SQLite and `fdatasync`, takes an eighth as much
+  CPU beside it. Of the loop's time for a report, the loop itself, uvicorn and Starlette take a quarter, validating the
   body 18 %, ids and both events 17 %, the relay 9 %, reading key and body 9 %, writing the answer 6 %, the way into the
-  spool 6 %, the log line 3 %. All but the first and the answer is what the bare handler does not do; beside these it
-  only produces one record. Within a quarter of its time there is no room for the rest, in one process of Python.
+  spool 6 %, the log line 3 %. The bare handler does only the first and the answer, and produces one record. The
+  rest does not fit into a quarter of its time in one Python process.
 - Stats, on SQLite: writing the facts takes a quarter, as the baseline does; the rows of the reports, 18 columns and
-  three indexes, another quarter; the fold 10 %, cube and accounts 7 %, looking up what is known already 8 %; the rest
-  is the commit and the way to the database's thread. On PostgreSQL locking the reports' rows takes 10 %, so that
+  three indexes, another quarter; the fold 10 %, cube and accounts 7 %, looking up known facts 8 %; the rest
+  is the commit and the hop to the database's thread. On PostgreSQL locking the reports' rows takes 10 %, so that
   several replicas can count at once.
 """
 

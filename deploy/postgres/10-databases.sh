@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a role and a database for each process that keeps tables; the postgres image runs it once, on an empty volume.
-# Each role reaches its own database alone.
+# Creates a role and a database for each process that stores tables; the postgres image runs it once, on an empty volume.
+# Each role can connect to its own database only.
 set -euo pipefail
 
 make_database() {
@@ -15,6 +15,6 @@ SQL
 make_database laksa_notifier_emergency "$NOTIFIER_EMERGENCY_PASSWORD"
 make_database laksa_notifier_routine "$NOTIFIER_ROUTINE_PASSWORD"
 make_database laksa_stats "$STATS_PASSWORD"
-# What belongs to nobody is for the superuser alone.
+# The databases that belong to no service are for the superuser only.
 psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username="${POSTGRES_USER:-postgres}" \
   --dbname="${POSTGRES_DB:-postgres}" --command='REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC'

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -16,16 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from services.intake.api_keys import Channels, load_channels
-from services.intake.handlers import (
-    CALLS,
-    RECEIVES,
-    REPORTS,
-    SENDS,
-    ChannelRecords,
-    DepartmentRecords,
-    answers_of,
-    parse_answer,
-)
+from services.intake.handlers import RECEIVES, SENDS, ChannelRecords, DepartmentRecords, consumer_rows
 from services.intake.http import IntakeApi
 from services.intake.load_shedder import LoadShedder
 from services.intake.metrics import IntakeMetrics
@@ -41,14 +31,11 @@ from shared.http.apidocs import docs_routes
 from shared.http.metrics import HttpMetrics, MeasureHttp
 from shared.http.ops import ops_routes
 from shared.http.problems import install_problem_handlers
-from shared.messaging.ack_rule import AckRule, no_fallback
 from shared.messaging.asyncapi import asyncapi_json
 from shared.messaging.cluster_check import ClusterCheck
-from shared.messaging.consuming import Consumption
-from shared.messaging.dead_letters import DeadLetters
+from shared.messaging.consumer import Consumer
 from shared.messaging.producer import EventProducer, make_client
 from shared.messaging.relay import Relay
-from shared.messaging.subscribing import Subscription, make_broker, subscribe
 from shared.observability.metrics import MessagingMetrics, make_registry
 from shared.process.background import Background, background_tasks
 from shared.process.health import Health
@@ -154,45 +141,16 @@ def _build_routes(parts: Parts) -> list[BaseRoute]:
         return openapi
 
     return [
-        *(Route(one.path, one.endpoint, methods=["POST"]) for one in api.operations()),
+        *(Route(operation.path, operation.endpoint, methods=["POST"]) for operation in api.operations()),
         Route("/openapi.json", openapi_document),
         *ops_routes(parts.health, parts.registry, partial(asyncapi_json, TITLE, "intake", RECEIVES, SENDS)),
         *docs_routes("/openapi.json", TITLE),
     ]
 
 
-def build_rules(
-    parts: Parts, producer: EventProducer, halt: Callable[[str, str], None]
-) -> list[tuple[Subscription, AckRule[Any]]]:
-    """Each subscription with its ack rule; ``halt`` is given the group and the reason."""
-    records = ChannelRecords(parts.registration, parts.channels, default_taxonomy(), parts.metrics)
-
-    def rule(group: str, parse: Any, handle: Any, fallback: Any = no_fallback) -> AckRule[Any]:
-        return AckRule(
-            group=group,
-            parse=parse,
-            handle=handle,
-            producer=producer,
-            dead_letters=DeadLetters(producer, service="intake", lane=None, group=group, metrics=parts.messaging),
-            metrics=parts.messaging,
-            stopping=parts.stopping,
-            halt=partial(halt, group),
-            fallback=fallback,
-        )
-
-    answers = answers_of(list(default_taxonomy().opds))
-    departments = DepartmentRecords(parts.updates)
-    return [
-        (CALLS, rule(CALLS.group, records.parse, records.register_reports, records.fallback)),
-        (REPORTS, rule(REPORTS.group, records.parse, records.register_reports)),
-        (answers, rule(answers.group, parse_answer, departments.record_answers)),
-    ]
-
-
 @asynccontextmanager
 async def _working(parts: Parts) -> AsyncIterator[None]:
-    consumption = _build_consumption(parts)
-    parts.health.add("kafka", consumption.check)
+    consumer = _build_consumer(parts)
     for lane, file in parts.files.items():
         parts.health.add(f"database_{lane}", file.check)
         await file.open()
@@ -204,10 +162,10 @@ async def _working(parts: Parts) -> AsyncIterator[None]:
                 *(spool.run for spool in spools),
                 *(spool.watch for spool in spools),
                 *(_build_relay(parts, lane) for lane in Lane),
-                consumption.run,
+                consumer.run,
             ],
             # the spools last: consumers still commit what they have in hand
-            stop=[consumption.stop, *(spool.close for spool in spools)],
+            stop=[consumer.stop, *(spool.close for spool in spools)],
         ):
             yield
     finally:
@@ -215,22 +173,22 @@ async def _working(parts: Parts) -> AsyncIterator[None]:
             await file.close()
 
 
-def _build_consumption(parts: Parts) -> Consumption:
-    settings = parts.settings
-    producer = _build_producer(parts)
-    broker = make_broker(settings)
-    stops: set[asyncio.Task[None]] = set()  # asyncio itself keeps no hold of its tasks
-
-    def halt(group: str, reason: str) -> None:
-        parts.health.halt(reason)
-        stops.add(asyncio.create_task(consumption.stop_group(group)))
-
-    subscribers = [
-        subscribe(broker, subscription, rule, settings=settings)
-        for subscription, rule in build_rules(parts, producer, halt)
-    ]
-    consumption = Consumption(broker, producer, subscribers, parts.messaging)
-    return consumption
+def _build_consumer(parts: Parts) -> Consumer:
+    taxonomy = default_taxonomy()
+    return Consumer(
+        consumer_rows(
+            ChannelRecords(parts.registration, parts.channels, taxonomy, parts.metrics),
+            DepartmentRecords(parts.updates),
+            taxonomy.opds,
+        ),
+        service="intake",
+        lane=None,
+        settings=parts.settings,
+        producer=_build_producer(parts),
+        metrics=parts.messaging,
+        health=parts.health,
+        stopping=parts.stopping,
+    )
 
 
 def _build_relay(parts: Parts, lane: Lane) -> Background:

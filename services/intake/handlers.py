@@ -9,8 +9,9 @@ Handlers return no records: what follows is in the spool, and the relays publish
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -27,12 +28,13 @@ from shared.domain.lanes import Channel
 from shared.domain.taxonomy import Taxonomy
 from shared.domain.texts import strip_controls
 from shared.errors import InvalidEvent, PermanentError, RecordTooLarge, UnreadableBody
-from shared.events import topics
+from shared.events import groups, topics
 from shared.events.catalogue import REGISTERED, STATUS_CHANGED, SUBMITTED, UNREADABLE
 from shared.events.envelope import text_headers
 from shared.events.models import DepartmentAnswer
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging.asyncapi import DEAD_LETTER, DEPARTMENT_ANSWER, Message, Operation
+from shared.messaging.consumer import ConsumerRow
 from shared.messaging.received import Record
 from shared.messaging.subscribing import Subscription
 from shared.observability.tracing import child_of
@@ -51,30 +53,10 @@ SENDS = (
     Operation("intake.dlq.v1", (DEAD_LETTER,), "What can never be accepted"),
 )
 
-CALLS = Subscription(
-    group="intake-112", topics=[topics.channel(Channel.CALL_112)], title="112 calls, straight from Kafka"
-)
-REPORTS = Subscription(
-    group="intake",
-    topics=[topics.channel(name) for name in Channel if name is not Channel.CALL_112],
-    batch=True,
-    title="Reports of the other channels, straight from Kafka",
-)
-
 MAX_SEQ = 2**31 - 1  # what any database's integer holds
 BY_CHARACTERS = 200
 NOTE_CHARACTERS = 8_000
 YEARS = range(2000, 2200)  # outside of these a sum with an offset or a tolerance may leave the calendar
-
-
-def answers_of(opds: Sequence[str]) -> Subscription:
-    """How departments' answers are read. A group of its own: no channel's flood delays them."""
-    return Subscription(
-        group="intake-departments",
-        topics=[topics.department(code) for code in opds],
-        batch=True,
-        title="Answers of the departments",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +107,7 @@ class ChannelRecords:
 
     async def register_reports(self, received: Sequence[ChannelReport]) -> Sequence[OutgoingRecord]:
         """Register them together, so that one commit serves all; the offsets move once they are on disk."""
-        await asyncio.gather(*(self._registration.register(one.submission, one.origin) for one in received))
+        await asyncio.gather(*(self._registration.register(report.submission, report.origin) for report in received))
         return ()
 
     def fallback(self, record: Record, _error: PermanentError) -> Sequence[OutgoingRecord]:
@@ -184,3 +166,39 @@ def _clean(answer: DepartmentAnswer) -> DepartmentAnswer:
     by, _ = strip_controls(answer.by)
     note, _ = strip_controls(answer.note or "")
     return answer.model_copy(update={"by": by[:BY_CHARACTERS], "note": note[:NOTE_CHARACTERS] or None})
+
+
+def consumer_rows(
+    records: ChannelRecords, departments: DepartmentRecords, opds: Iterable[str]
+) -> Sequence[ConsumerRow[Any]]:
+    """What intake reads. Calls and answers have groups of their own: no channel's flood delays them."""
+    return (
+        ConsumerRow(
+            Subscription(
+                group=groups.CALLS, topics=[topics.channel(Channel.CALL_112)], title="112 calls, straight from Kafka"
+            ),
+            parse=records.parse,
+            handle=records.register_reports,
+            fallback=records.fallback,
+        ),
+        ConsumerRow(
+            Subscription(
+                group=groups.REPORTS,
+                topics=[topics.channel(name) for name in Channel if name is not Channel.CALL_112],
+                batch=True,
+                title="Reports of the other channels, straight from Kafka",
+            ),
+            parse=records.parse,
+            handle=records.register_reports,
+        ),
+        ConsumerRow(
+            Subscription(
+                group=groups.ANSWERS,
+                topics=[topics.department(code) for code in opds],
+                batch=True,
+                title="Answers of the departments",
+            ),
+            parse=parse_answer,
+            handle=departments.record_answers,
+        ),
+    )

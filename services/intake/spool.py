@@ -4,7 +4,6 @@ One SQLite file per lane. Concurrent requests share one commit and one fdatasync
 """
 
 import asyncio
-import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from shared.domain.lanes import Mode
 from shared.errors import DatabaseUnavailable
 from shared.events.outgoing import OutgoingRecord
 from shared.observability.logs import logger
+from shared.process.waiting import wait_or_stop
 
 COMMIT_BATCH = 200  # most requests in one commit, so that the first of a burst does not wait for the last
 SUBMIT_SECONDS = 3.0  # a slower disk counts as down: the channel should retry
@@ -178,8 +178,7 @@ class Spool:
                     purge_at = time.monotonic() + (0 if forgotten == PURGE_ROWS else PURGE_SECONDS)
             except DatabaseUnavailable as error:
                 log.warning("The size of the spool could not be measured", lane=self.lane, reason=str(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), WATCH_SECONDS)
+            await wait_or_stop(stopping, WATCH_SECONDS)
 
     async def _settle(self, group: Sequence[tuple[Entry, "asyncio.Future[Outcome]"]]) -> None:
         if not group:

@@ -4,18 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifier.acknowledgement import Acknowledging
-from services.notifier.assignment import assignment_parser, unreadable_fallback
 from services.notifier.backlog import BacklogWatch
 from services.notifier.clock import Now, steady_clock
 from services.notifier.endpoints import Endpoints, load_endpoints
-from services.notifier.handlers import RECEIVES, SENDS, Handlers
+from services.notifier.handlers import RECEIVES, SENDS, consumer_rows
 from services.notifier.http import notifier_api
 from services.notifier.inbox import Inbox
 from services.notifier.metrics import NotifierMetrics
@@ -27,33 +25,24 @@ from services.notifier.webhook import WebhookChannel, webhook_session
 from shared import VERSION
 from shared.db.engine import check_database, make_engine
 from shared.db.outbox import Outbox
-from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.errors import DatabaseUnavailable
-from shared.events import topics
-from shared.events.catalogue import STATUS_CHANGED
-from shared.events.models import ReportStatusChanged
 from shared.http.apidocs import docs_routes
 from shared.http.metrics import HttpMetrics, MeasureHttp
 from shared.http.ops import ops_routes
 from shared.http.problems import install_problem_handlers
-from shared.messaging.ack_rule import AckRule, Fallback, Handle, Parse, no_fallback
 from shared.messaging.asyncapi import asyncapi_json
 from shared.messaging.cluster_check import ClusterCheck
-from shared.messaging.consuming import Consumption
-from shared.messaging.dead_letters import DeadLetters
+from shared.messaging.consumer import Consumer
 from shared.messaging.producer import EventProducer, make_client
-from shared.messaging.received import event_parser
 from shared.messaging.relay import Relay
-from shared.messaging.subscribing import Subscription, make_broker, subscribe
 from shared.observability.logs import logger
 from shared.observability.metrics import MessagingMetrics, make_registry
 from shared.process.background import background_tasks
 from shared.process.health import Health
+from shared.process.waiting import wait_or_stop
 
 PREPARE_SECONDS = 1.0
-
-T = TypeVar("T")
 
 log = logger(__name__)
 
@@ -141,19 +130,18 @@ async def _working(parts: Parts, push_loop: PushLoop) -> AsyncIterator[None]:
         now=parts.now,
         wake=push_loop.wake,
     )
-    consumption = _make_consumption(parts, producer, Handlers(inbox))
+    consumer = _make_consumer(parts, producer, inbox)
     relay = Relay(parts.outbox, producer, lane=parts.settings.lane, metrics=parts.messaging)
     watch = BacklogWatch(parts.settings.lane, parts.store, parts.metrics, parts.now)
 
     async def work(stopping: asyncio.Event) -> None:
         await _prepare(parts.store, stopping)
         async with asyncio.TaskGroup() as group:
-            for run in (consumption.run, push_loop.run, relay.run, watch.run):
+            for run in (consumer.run, push_loop.run, relay.run, watch.run):
                 group.create_task(run(stopping))
 
-    parts.health.add("kafka", consumption.check)
     parts.health.add("database", lambda: check_database(parts.engine))
-    async with background_tasks(parts.stopping, tasks=[work], stop=[consumption.stop]):
+    async with background_tasks(parts.stopping, tasks=[work], stop=[consumer.stop]):
         yield
 
 
@@ -167,45 +155,17 @@ def _make_producer(parts: Parts) -> EventProducer:
     )
 
 
-def _make_consumption(parts: Parts, producer: EventProducer, handlers: Handlers) -> Consumption:
-    settings, lane = parts.settings, parts.settings.lane
-    broker = make_broker(settings)
-    parse = assignment_parser(lane, default_taxonomy(), stats_url=settings.stats_url)
-    fallback = unreadable_fallback if lane is Lane.EMERGENCY else no_fallback
-    assigned = _make_rule(
-        parts, producer, f"notifier-{lane}", parse=parse, handle=handlers.take_in_assignments, fallback=fallback
-    )
-    parse_answer = event_parser({STATUS_CHANGED: ReportStatusChanged})
-    answered = _make_rule(parts, producer, f"notifier-{lane}-updates", parse=parse_answer, handle=handlers.note_answers)
-    in_batches = lane is Lane.ROUTINE
-    subscriptions: list[tuple[Subscription, AckRule[Any]]] = [
-        (Subscription(assigned.group, pattern=topics.opd_pattern(lane), batch=in_batches), assigned),
-        (Subscription(answered.group, topics=[topics.UPDATES], batch=in_batches), answered),
-    ]
-    subscribers = [subscribe(broker, subscription, rule, settings=settings) for subscription, rule in subscriptions]
-    return Consumption(broker, producer, subscribers, parts.messaging)
-
-
-def _make_rule(
-    parts: Parts,
-    producer: EventProducer,
-    group: str,
-    *,
-    parse: Parse[T],
-    handle: Handle[T],
-    fallback: Fallback = no_fallback,
-) -> AckRule[T]:
-    lane, metrics = parts.settings.lane, parts.messaging
-    return AckRule(
-        group=group,
-        parse=parse,
-        handle=handle,
+def _make_consumer(parts: Parts, producer: EventProducer, inbox: Inbox) -> Consumer:
+    settings = parts.settings
+    return Consumer(
+        consumer_rows(settings.lane, inbox, default_taxonomy(), stats_url=settings.stats_url),
+        service="notifier",
+        lane=settings.lane,
+        settings=settings,
         producer=producer,
-        dead_letters=DeadLetters(producer, service="notifier", lane=lane, group=group, metrics=metrics),
-        metrics=metrics,
+        metrics=parts.messaging,
+        health=parts.health,
         stopping=parts.stopping,
-        halt=parts.health.halt,
-        fallback=fallback,
     )
 
 
@@ -216,7 +176,7 @@ async def _prepare(store: Store, stopping: asyncio.Event) -> None:
             await store.prepare()
         except DatabaseUnavailable as error:
             log.warning("Waiting for the database", reason=str(error))
-            await asyncio.sleep(PREPARE_SECONDS)
+            await wait_or_stop(stopping, PREPARE_SECONDS)
         else:
             return
 

@@ -1,7 +1,6 @@
 """Measures deliveries that need attention: overdue, late and exhausted ones, and the oldest unacknowledged report."""
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 
 from services.notifier.clock import Now
@@ -10,6 +9,7 @@ from services.notifier.store import Store, exhausted, late, overdue
 from shared.domain.lanes import Lane
 from shared.errors import DatabaseUnavailable
 from shared.observability.logs import logger
+from shared.process.waiting import wait_or_stop
 
 WATCH_SECONDS = 5.0
 GRACE_SECONDS = 15.0  # a delivery that is due for longer than a lease was forgotten by the push loop (N10)
@@ -33,8 +33,7 @@ class BacklogWatch:
                 await self.look()
             except DatabaseUnavailable as error:
                 log.warning("The backlog could not be measured, trying again", lane=self.lane, reason=str(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), WATCH_SECONDS)
+            await wait_or_stop(stopping, WATCH_SECONDS)
 
     async def look(self) -> None:
         """Measure once.

@@ -7,14 +7,20 @@ What goes out is committed to the outbox together with the change it tells of; t
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from services.notifier.assignment import Assignment
+from services.notifier.assignment import Assignment, assignment_parser, unreadable_fallback
 from services.notifier.inbox import Inbox
-from shared.events import catalogue, topics
+from shared.domain.lanes import Lane
+from shared.domain.taxonomy import Taxonomy
+from shared.events import catalogue, groups, topics
 from shared.events.models import ReportStatusChanged
 from shared.events.outgoing import OutgoingRecord
+from shared.messaging.ack_rule import no_fallback
 from shared.messaging.asyncapi import DEAD_LETTER, Operation
-from shared.messaging.received import Received
+from shared.messaging.consumer import ConsumerRow
+from shared.messaging.received import Received, event_parser
+from shared.messaging.subscribing import Subscription
 
 RECEIVES = (
     Operation("opd.{opd}.{lane}.v1", [catalogue.ASSIGNED, catalogue.UNREADABLE], "What departments must be told of"),
@@ -49,7 +55,7 @@ class Handlers:
 
     async def note_answers(self, changes: Sequence[Received[ReportStatusChanged]]) -> Sequence[OutgoingRecord]:
         """Stop the pushes of departments that have answered; the other lane's are its own process's."""
-        mine = [one.event for one in changes if self._lane_of(one) == self._inbox.lane]
+        mine = [change.event for change in changes if self._lane_of(change) == self._inbox.lane]
         if mine:
             await self._inbox.note_answers(mine)
         return ()
@@ -57,3 +63,22 @@ class Handlers:
     @staticmethod
     def _lane_of(change: Received[ReportStatusChanged]) -> str:
         return change.attributes.extensions.get("lane", change.event.lane)
+
+
+def consumer_rows(lane: Lane, inbox: Inbox, taxonomy: Taxonomy, *, stats_url: str) -> Sequence[ConsumerRow[Any]]:
+    """What the notifier of a lane reads: emergencies one by one, the rest in batches."""
+    handlers = Handlers(inbox)
+    in_batches = lane is Lane.ROUTINE
+    return (
+        ConsumerRow(
+            Subscription(group=groups.notifier(lane), pattern=topics.opd_pattern(lane), batch=in_batches),
+            parse=assignment_parser(lane, taxonomy, stats_url=stats_url),
+            handle=handlers.take_in_assignments,
+            fallback=unreadable_fallback if lane is Lane.EMERGENCY else no_fallback,
+        ),
+        ConsumerRow(
+            Subscription(group=groups.notifier_updates(lane), topics=[topics.UPDATES], batch=in_batches),
+            parse=event_parser({catalogue.STATUS_CHANGED: ReportStatusChanged}),
+            handle=handlers.note_answers,
+        ),
+    )

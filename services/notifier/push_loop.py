@@ -5,7 +5,6 @@ worker become due again when their leases expire; a worker that resumes too late
 """
 
 import asyncio
-import contextlib
 import json
 import random
 from collections import Counter
@@ -32,6 +31,7 @@ from shared.events.models import utc_text
 from shared.events.outgoing import OutgoingRecord
 from shared.observability.logs import logger
 from shared.observability.tracing import child_of
+from shared.process.waiting import wait_or_stop
 
 LEASE_SECONDS = {Lane.EMERGENCY: 15.0, Lane.ROUTINE: 20.0}  # longer than a whole exchange; F19 requires at most 15 s
 POLL_SECONDS = {Lane.EMERGENCY: 0.25, Lane.ROUTINE: 1.0}  # new deliveries wake the loop at once; this finds retries
@@ -221,8 +221,7 @@ class PushLoop:
             log.info("A push was accepted", **about)
 
     async def _wait(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), seconds)
+        await wait_or_stop(self._woken, seconds)
         self._woken.clear()
 
 

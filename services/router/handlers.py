@@ -5,17 +5,17 @@ reports.routine.v1    → Routing.route_reports, in batches  → opd.<opd>.routi
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-from services.router.metrics import WaitingReports
-from services.router.routing import Incoming, UnreadableReport
+from services.router.routing import Incoming, Routing, UnreadableReport
+from services.router.undecided import WaitingReports, WatchedRule
 from shared.domain.lanes import Lane
-from shared.events import topics
+from shared.events import groups, topics
 from shared.events.catalogue import ASSIGNED, DECISIONS, SUBMITTED, UNREADABLE
 from shared.events.models import ReportSubmitted
-from shared.messaging.ack_rule import AckRule
+from shared.messaging.ack_rule import no_fallback
 from shared.messaging.asyncapi import DEAD_LETTER, Operation
+from shared.messaging.consumer import ConsumerRow
 from shared.messaging.received import Record, event_parser
 from shared.messaging.subscribing import Subscription
 
@@ -33,10 +33,21 @@ SENDS = (
 )
 
 
-def subscription(lane: Lane) -> Subscription:
-    """How a lane's reports are read: no emergency ever waits for others of its batch."""
-    return Subscription(
-        group=f"router-{lane}", topics=[topics.reports(lane)], batch=lane is Lane.ROUTINE, title=f"Reports, {lane}"
+def consumer_rows(lane: Lane, routing: Routing, waiting: WaitingReports) -> Sequence[ConsumerRow[Incoming]]:
+    """What the router of a lane reads: no emergency ever waits for others of its batch."""
+    return (
+        ConsumerRow(
+            Subscription(
+                group=groups.router(lane),
+                topics=[topics.reports(lane)],
+                batch=lane is Lane.ROUTINE,
+                title=f"Reports, {lane}",
+            ),
+            parse=report_parser(lane),
+            handle=routing.route_reports,
+            fallback=routing.fallback if lane is Lane.EMERGENCY else no_fallback,
+            wrap=partial(WatchedRule, waiting),
+        ),
     )
 
 
@@ -51,17 +62,3 @@ def report_parser(lane: Lane) -> Callable[[Record], Incoming]:
         return UnreadableReport(record) if unreadable in record.headers else parse_report(record)
 
     return parse
-
-
-@dataclass(frozen=True, slots=True)
-class WatchedRule:
-    """The ack rule, with a note of what is in hand: the oldest undecided report is an alarm."""
-
-    rule: AckRule[Any]
-    waiting: WaitingReports
-
-    async def settle(self, records: Sequence[Record]) -> None:
-        """As `AckRule.settle`; what comes back to Kafka stays undecided."""
-        self.waiting.taken(records)
-        await self.rule.settle(records)
-        self.waiting.decided(records)

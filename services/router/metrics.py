@@ -1,16 +1,11 @@
-"""What the router counts, and how long the oldest report has been waiting for its decision."""
+"""What the router counts."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.router.rules import Decision
-from shared.messaging.received import Record
 from shared.observability.metrics import END_TO_END_BUCKETS
-
-Place = tuple[str, int]  # topic and partition
 
 
 class RouterMetrics:
@@ -57,48 +52,6 @@ class RouterMetrics:
         if decision.outcome == "triaged":
             self._triaged.labels(self._lane, decision.rule).inc()
 
-    def watch(self, waiting: "WaitingReports") -> None:
-        """Ask for the oldest undecided report at each scrape."""
-        self._undecided.set_function(waiting.oldest_seconds)
-
-
-@dataclass(slots=True)
-class _Progress:
-    since_ms: int  # timestamp of the oldest record in hand, or else of the last one that was decided
-    next_offset: int
-    in_hand: bool
-
-
-class WaitingReports:
-    """Knows, per partition, what was taken and not decided, and what was decided last.
-
-    ``end_of`` says where a partition ends, or None where it is another consumer's by now. Behind the last decided
-    record the age of the next one is unknown until it is taken; the last one's age, a little too long, stands for it.
-    """
-
-    def __init__(self, end_of: Callable[[Place], int | None], now: Callable[[], float] = time.time) -> None:
-        self._end_of = end_of
-        self._now = now
-        self._progress: dict[Place, _Progress] = {}
-
-    def taken(self, records: Sequence[Record]) -> None:
-        """Note records that were handed out by Kafka, in order."""
-        oldest = {(record.topic, record.partition): record for record in reversed(records)}
-        for place, record in oldest.items():
-            self._progress[place] = _Progress(record.timestamp, record.offset, in_hand=True)
-
-    def decided(self, records: Sequence[Record]) -> None:
-        """Note that these records' outputs are in Kafka."""
-        last = {(record.topic, record.partition): record for record in records}
-        for place, record in last.items():
-            self._progress[place] = _Progress(record.timestamp, record.offset + 1, in_hand=False)
-
-    def oldest_seconds(self) -> float:
-        """Age of the oldest undecided record, in seconds; 0 where none waits."""
-        ends = {place: end for place in self._progress if (end := self._end_of(place)) is not None}
-        # what moved away begins anew should it come back: nobody here knows how far the other consumer got
-        self._progress = {place: self._progress[place] for place in ends}
-        waiting = [
-            one.since_ms for place, one in self._progress.items() if one.in_hand or ends[place] > one.next_offset
-        ]
-        return max(0.0, self._now() - min(waiting) / 1000) if waiting else 0.0
+    def watch(self, oldest_seconds: Callable[[], float]) -> None:
+        """Ask for the age of the oldest undecided report at each scrape."""
+        self._undecided.set_function(oldest_seconds)

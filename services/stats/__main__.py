@@ -1,10 +1,10 @@
-"""Start stats: ``python -m services.stats``; ``--rebuild`` makes all counts anew from the facts and ends."""
+"""Start stats: ``python -m services.stats``; ``--rebuild``, as ``laksa rebuild`` calls it, makes all counts anew from the facts and ends."""
 
 import argparse
 import asyncio
 import sys
 
-from services.stats.app import build_app, build_store
+from services.stats.app import build_app, open_store
 from services.stats.settings import StatsSettings
 from shared.process.starting import read_settings, run_service
 
@@ -16,9 +16,14 @@ def main() -> None:
     rebuild = parser.parse_args().rebuild
     settings = read_settings(StatsSettings)
     if rebuild:
-        sys.stdout.write(f"{asyncio.run(build_store(settings).rebuild())} reports counted again\n")
+        sys.stdout.write(f"{asyncio.run(_rebuild(settings))} reports counted again\n")
         return
-    run_service("stats", settings, build_app, leaving=lambda app: app.state.feed.close)
+    run_service("stats", settings, build_app, leaving=lambda app: app.state.parts.feed.close)
+
+
+async def _rebuild(settings: StatsSettings) -> int:
+    async with open_store(settings) as store:
+        return await store.rebuild()
 
 
 if __name__ == "__main__":

@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.stats.board.feed import LiveFeed
 from services.stats.board.pages import Board, board_routes
 from services.stats.counting import AccountWatch, FactCounting
-from services.stats.facts import FACT_MODELS
-from services.stats.handlers import FACTS, GROUP, RECEIVES, SENDS, Handlers
+from services.stats.handlers import RECEIVES, SENDS, consumer_rows
 from services.stats.http import StatsApi, api_routes
 from services.stats.metrics import StatsMetrics
 from services.stats.queries import StatsQueries
@@ -26,14 +25,10 @@ from shared.http.apidocs import docs_routes
 from shared.http.metrics import HttpMetrics, MeasureHttp
 from shared.http.ops import ops_routes
 from shared.http.problems import install_problem_handlers
-from shared.messaging.ack_rule import AckRule
 from shared.messaging.asyncapi import asyncapi_json
 from shared.messaging.cluster_check import ClusterCheck
-from shared.messaging.consuming import Consumption
-from shared.messaging.dead_letters import DeadLetters
+from shared.messaging.consumer import Consumer
 from shared.messaging.producer import EventProducer, make_client
-from shared.messaging.received import event_parser
-from shared.messaging.subscribing import make_broker, subscribe
 from shared.observability.metrics import MessagingMetrics, make_registry
 from shared.process.background import background_tasks
 from shared.process.health import Health
@@ -58,14 +53,16 @@ class Parts:
 
 
 def build_app(settings: StatsSettings) -> FastAPI:
-    """One stats process; its connections open in the lifespan. ``app.state.feed`` ends the live streams."""
+    """One stats process; its connections open in the lifespan. ``app.state.parts`` is what it is made of."""
     parts = _make_parts(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with _working(parts):
-            yield
-        await parts.engine.dispose()
+        try:
+            async with _working(parts):
+                yield
+        finally:
+            await parts.engine.dispose()
 
     app = FastAPI(title=TITLE, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(api_routes(StatsApi(parts.queries, default_taxonomy())))
@@ -76,13 +73,18 @@ def build_app(settings: StatsSettings) -> FastAPI:
     app.router.routes.extend(board_routes(parts.board, parts.feed))
     app.add_middleware(MeasureHttp, metrics=HttpMetrics(parts.registry))
     install_problem_handlers(app)
-    app.state.feed = parts.feed
+    app.state.parts = parts
     return app
 
 
-def build_store(settings: StatsSettings) -> StatsStore:
+@asynccontextmanager
+async def open_store(settings: StatsSettings) -> AsyncIterator[StatsStore]:
     """Only the store, for work on the database while no service runs."""
-    return StatsStore(make_engine(settings.database_url), default_taxonomy())
+    engine = make_engine(settings.database_url)
+    try:
+        yield StatsStore(engine, default_taxonomy())
+    finally:
+        await engine.dispose()
 
 
 def _make_parts(settings: StatsSettings) -> Parts:
@@ -109,39 +111,36 @@ def _make_parts(settings: StatsSettings) -> Parts:
 @asynccontextmanager
 async def _working(parts: Parts) -> AsyncIterator[None]:
     counting = FactCounting(parts.store, parts.metrics)
-    consumption = _make_consumption(parts, counting)
+    consumer = _make_consumer(parts, counting)
     watch = AccountWatch(parts.queries, parts.metrics)
 
     async def work(stopping: asyncio.Event) -> None:
         await counting.prepare(stopping)  # nothing else looks at tables that may not be there yet
         async with asyncio.TaskGroup() as group:
-            for run in (consumption.run, watch.run, parts.feed.run):
+            for run in (consumer.run, watch.run, parts.feed.run):
                 group.create_task(run(stopping))
 
-    parts.health.add("kafka", consumption.check)
     parts.health.add("database", lambda: check_database(parts.engine))
-    async with background_tasks(parts.stopping, tasks=[work], stop=[parts.feed.close, consumption.stop]):
+    async with background_tasks(parts.stopping, tasks=[work], stop=[parts.feed.close, consumer.stop]):
         yield
 
 
-def _make_consumption(parts: Parts, counting: FactCounting) -> Consumption:
+def _make_consumer(parts: Parts, counting: FactCounting) -> Consumer:
     settings = parts.settings
-    messaging = MessagingMetrics(parts.registry)
+    metrics = MessagingMetrics(parts.registry)
     producer = EventProducer(
         lambda: make_client(settings.kafka),
         deadline=settings.publish_deadline,
-        metrics=messaging,
+        metrics=metrics,
         preflight=ClusterCheck(settings.kafka, (*RECEIVES, *SENDS)).check,
     )
-    broker = make_broker(settings)
-    rule = AckRule(
-        group=GROUP,
-        parse=event_parser(FACT_MODELS),
-        handle=Handlers(counting).count_facts,
+    return Consumer(
+        consumer_rows(counting),
+        service="stats",
+        lane=None,
+        settings=settings,
         producer=producer,
-        dead_letters=DeadLetters(producer, service="stats", lane=None, group=GROUP, metrics=messaging),
-        metrics=messaging,
+        metrics=metrics,
+        health=parts.health,
         stopping=parts.stopping,
-        halt=parts.health.halt,
     )
-    return Consumption(broker, producer, [subscribe(broker, FACTS, rule, settings=settings)], messaging)

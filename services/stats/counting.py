@@ -15,6 +15,7 @@ from shared.errors import DatabaseUnavailable
 from shared.events.models import Event
 from shared.messaging.received import Received
 from shared.observability.logs import log_context, logger
+from shared.process.waiting import wait_or_stop
 
 WATCH_SECONDS = 5.0
 PREPARE_SECONDS = 1.0
@@ -52,7 +53,7 @@ class FactCounting:
                 await self._store.prepare()
             except DatabaseUnavailable as error:
                 log.warning("Waiting for the database", reason=str(error))
-                await _wait(stopping, PREPARE_SECONDS)
+                await wait_or_stop(stopping, PREPARE_SECONDS)
             else:
                 return
 
@@ -69,7 +70,7 @@ class AccountWatch:
         while not stopping.is_set():
             with contextlib.suppress(DatabaseUnavailable):
                 await self.look()
-            await _wait(stopping, WATCH_SECONDS)
+            await wait_or_stop(stopping, WATCH_SECONDS)
 
     async def look(self) -> None:
         """Bring the gauges up to date.
@@ -85,8 +86,3 @@ class AccountWatch:
             self._metrics.difference.labels(lane).set(accounts[lane].difference)
             self._metrics.oldest_undecided.labels(lane).set(max(0.0, (now - waiting_since).total_seconds()))
         self._metrics.unregistered.set(await self._queries.unregistered())
-
-
-async def _wait(stopping: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), seconds)

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from services.stats.counting import FactCounting
 from services.stats.facts import FACT_MODELS
-from shared.events import topics
+from shared.events import groups, topics
 from shared.events.models import Event
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging.asyncapi import DEAD_LETTER, Operation
-from shared.messaging.received import Received
+from shared.messaging.consumer import ConsumerRow
+from shared.messaging.received import Received, event_parser
 from shared.messaging.subscribing import Subscription
-
-GROUP = "stats"
 
 
 class Handlers:
@@ -26,13 +25,22 @@ class Handlers:
         return ()
 
 
-FACTS = Subscription(
-    group=GROUP,
-    topics=(topics.LIFECYCLE,),
-    batch=True,
-    title="lifecycle",
-    description="Every fact about every report, without personal data",
-)
-
 RECEIVES = (Operation(topics.LIFECYCLE, tuple(FACT_MODELS), "Count every fact, each event id once"),)
 SENDS = (Operation(topics.dead_letters("stats"), (DEAD_LETTER,), "Facts that can never be read"),)
+
+
+def consumer_rows(counting: FactCounting) -> Sequence[ConsumerRow[Received[Event]]]:
+    """What stats reads."""
+    return (
+        ConsumerRow(
+            Subscription(
+                group=groups.FACTS,
+                topics=[topics.LIFECYCLE],
+                batch=True,
+                title="lifecycle",
+                description="Every fact about every report, without personal data",
+            ),
+            parse=event_parser(FACT_MODELS),
+            handle=Handlers(counting).count_facts,
+        ),
+    )

@@ -1,129 +1,134 @@
-"""The tables of stats: the facts, and what is derived from them and can be made again at any time."""
+"""The tables of stats as SQLModel models: the facts, and what is derived from them and can be rebuilt at any time.
 
-from datetime import UTC, datetime
+The store and the queries run SQLAlchemy Core statements on the tables of these models (docs/adr/0007).
+"""
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Date,
-    DateTime,
-    Dialect,
-    Index,
-    Integer,
-    MetaData,
-    SmallInteger,
-    Table,
-    Text,
-    TypeDecorator,
-)
+from datetime import date, datetime
+from typing import Annotated, ClassVar
+
+from sqlalchemy import BigInteger, Index, SmallInteger, Text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
 
 REVISION = "0001"  # of migrations/, that the service needs at least
 
-metadata = MetaData()
+KeyText = Annotated[str, Field(sa_type=Text, primary_key=True)]
+IndexedText = Annotated[str, Field(sa_type=Text, index=True)]
+RequiredText = Annotated[str, Field(sa_type=Text)]
+OptionalText = Annotated[str | None, Field(sa_type=Text)]
+BigCount = Annotated[int, Field(sa_type=BigInteger)]
 
 
-class UtcTime(TypeDecorator[datetime]):
-    """An aware moment, always in UTC; SQLite would forget the zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # the base class's signature
-        """Into the database: in UTC."""
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # the base class's signature
-        """Out of the database: aware, in UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+class StatsTable(SQLModel, registry=registry()):
+    """The base of all tables of stats. Its metadata holds no table of another service."""
 
 
-facts = Table(
-    "facts",
-    metadata,
-    Column("event_id", Text, primary_key=True),
-    Column("report_id", Text, nullable=False, index=True),
-    Column("kind", Text, nullable=False),
-    Column("body", Text, nullable=False),
-)
+class StoredFact(StatsTable, table=True):
+    """One fact as it was read from Kafka, without personal data."""
 
-# One row per report of which anything is known; `registered` is false until intake's own fact is here.
-reports = Table(
-    "reports",
-    metadata,
-    Column("report_id", Text, primary_key=True),
-    Column("registered", Boolean, nullable=False, default=False),
-    Column("counts", Boolean, nullable=False, default=False),
-    Column("ticket", Text),
-    Column("channel", Text),
-    Column("lane", Text),
-    Column("mode", Text),
-    Column("category", Text),
-    Column("rollup", Text),
-    Column("kecamatan", Text),
-    Column("call_type", Text),
-    Column("day", Date),
-    Column("opd", Text),
-    Column("outcome", Text),
-    Column("status", Text),
-    Column("occurred_at", UtcTime),
-    Column("received_at", UtcTime),
-    Column("decided_at", UtcTime),
-    Index("reports_latest", "registered", "received_at", "report_id"),
-    Index("reports_by_status", "lane", "status", "received_at"),
-    Index("reports_undecided", "outcome", "lane", "received_at"),
-)
+    __tablename__ = "facts"
 
-deliveries = Table(
-    "deliveries",
-    metadata,
-    Column("delivery_id", Text, primary_key=True),
-    Column("report_id", Text, nullable=False, index=True),
-    Column("opd", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("endpoint", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("level", Integer, nullable=False),
-    Column("last_at", UtcTime, nullable=False),
-    Index("deliveries_by_state", "state", "opd"),
-)
+    event_id: KeyText
+    report_id: IndexedText
+    kind: RequiredText
+    body: RequiredText
 
-cube = Table(
-    "cube",
-    metadata,
-    Column("day", Date, primary_key=True),
-    Column("channel", Text, primary_key=True),
-    Column("category", Text, primary_key=True),
-    Column("rollup", Text, primary_key=True),
-    Column("opd", Text, primary_key=True),
-    Column("kecamatan", Text, primary_key=True),
-    Column("call_type", Text, primary_key=True),
-    Column("status", Text, primary_key=True),
-    Column("count", BigInteger, nullable=False),
-)
 
-# What the cube's dimensions leave out: the lane, the mode and the first decision. Conservation and the board's
-# figures are sums over it, and it stays small however many reports there are.
-accounts = Table(
-    "accounts",
-    metadata,
-    Column("lane", Text, primary_key=True),
-    Column("mode", Text, primary_key=True),
-    Column("opd", Text, primary_key=True),
-    Column("outcome", Text, primary_key=True),
-    Column("status", Text, primary_key=True),
-    Column("count", BigInteger, nullable=False),
-)
+class StoredReport(StatsTable, table=True):
+    """One report of which anything is known; ``registered`` is false until intake's own fact is here."""
 
-# A single row that grows by one with each change, so that viewers of any replica see that there is something new.
-revision = Table(
-    "revision",
-    metadata,
-    Column("id", SmallInteger, primary_key=True),
-    Column("number", BigInteger, nullable=False),
-)
+    __tablename__ = "reports"
+    __table_args__: ClassVar[tuple[Index, ...]] = (
+        Index("reports_latest", "registered", "received_at", "report_id"),
+        Index("reports_by_status", "lane", "status", "received_at"),
+        Index("reports_undecided", "outcome", "lane", "received_at"),
+    )
+
+    report_id: KeyText
+    registered: bool = False
+    counts: bool = False
+    ticket: OptionalText = None
+    channel: OptionalText = None
+    lane: OptionalText = None
+    mode: OptionalText = None
+    category: OptionalText = None
+    rollup: OptionalText = None
+    kecamatan: OptionalText = None
+    call_type: OptionalText = None
+    day: date | None = None
+    opd: OptionalText = None
+    outcome: OptionalText = None
+    status: OptionalText = None
+    occurred_at: datetime | None = None
+    received_at: datetime | None = None
+    decided_at: datetime | None = None
+
+
+class StoredDelivery(StatsTable, table=True):
+    """One push of a report to one endpoint."""
+
+    __tablename__ = "deliveries"
+    __table_args__: ClassVar[tuple[Index, ...]] = (Index("deliveries_by_state", "state", "opd"),)
+
+    delivery_id: KeyText
+    report_id: IndexedText
+    opd: RequiredText
+    role: RequiredText
+    endpoint: RequiredText
+    state: RequiredText
+    attempts: int
+    level: int
+    last_at: datetime
+
+
+class CubeCell(StatsTable, table=True):
+    """How many counted reports share all of the cube's dimensions."""
+
+    __tablename__ = "cube"
+
+    day: date = Field(primary_key=True)
+    channel: KeyText
+    category: KeyText
+    rollup: KeyText
+    opd: KeyText
+    kecamatan: KeyText
+    call_type: KeyText
+    status: KeyText
+    count: BigCount
+
+
+class StoredAccountLine(StatsTable, table=True):
+    """How many counted reports share what the cube leaves out: the lane, the mode and the first decision.
+
+    Conservation and the board's figures are sums over this table; its size does not grow with the number of reports.
+    """
+
+    __tablename__ = "accounts"
+
+    lane: KeyText
+    mode: KeyText
+    opd: KeyText
+    outcome: KeyText
+    status: KeyText
+    count: BigCount
+
+
+class DataRevision(StatsTable, table=True):
+    """A single row whose number grows with each change, so that every replica sees that there is something new."""
+
+    __tablename__ = "revision"
+
+    id: int = Field(primary_key=True, sa_type=SmallInteger)
+    number: BigCount
+
+
+metadata = StatsTable.metadata
+
+facts = metadata.tables["facts"]
+reports = metadata.tables["reports"]
+deliveries = metadata.tables["deliveries"]
+cube = metadata.tables["cube"]
+accounts = metadata.tables["accounts"]
+revision = metadata.tables["revision"]
 
 DERIVED = (reports, deliveries, cube, accounts)

@@ -1,1 +1,1 @@
-"""The events of the pipeline: what happened, in the past tense, as CloudEvents in binary mode. Pure."""
+"""The events of the pipeline as CloudEvents in binary mode, named in the past tense. Pure."""

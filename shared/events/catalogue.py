@@ -1,4 +1,4 @@
-"""Which event types there are, which model reads each, and on which topics they travel."""
+"""All event types, with the model and the topics of each."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -32,7 +32,7 @@ DECISIONS: Mapping[str, str] = MappingProxyType(
     {"routed": ROUTED, "triaged": TRIAGED, "ended": ENDED, "rejected": REJECTED}
 )
 
-# report.unreadable has no model: its body is the raw bytes that nobody could parse.
+# report.unreadable has no model: its body is the raw bytes of an unreadable record.
 MODELS: Mapping[str, type[Event]] = MappingProxyType(
     {
         SUBMITTED: ReportSubmitted,

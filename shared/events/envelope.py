@@ -12,7 +12,7 @@ from shared.errors import MissingAttribute, UnsupportedVersion
 TYPE_PREFIX = "id.go.tangerangkota."
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
-RAW_CONTENT_TYPE = "application/octet-stream"  # a broken body that called itself JSON would stop whoever believes it
+RAW_CONTENT_TYPE = "application/octet-stream"  # broken bytes declared as JSON would stop consumers
 REQUIRED = ("id", "type", "source", "specversion")
 NAMED = frozenset({"ce_id", "ce_type", "ce_source", "ce_specversion", "ce_subject", "ce_time"})
 
@@ -42,7 +42,7 @@ class Attributes:
 
     @property
     def kind(self) -> str:
-        """The type without our reverse-DNS prefix, e.g. ``report.submitted.v1``."""
+        """The type without the reverse-DNS prefix, e.g. ``report.submitted.v1``."""
         return self.type.removeprefix(TYPE_PREFIX)
 
 
@@ -67,14 +67,14 @@ def headers_of(attributes: Attributes) -> Headers:
 
 
 def time_text(moment: datetime) -> str:
-    """A moment as ``ce_time`` has it: ISO 8601 in UTC with a trailing Z."""
+    """A time in the format of ``ce_time``: ISO 8601 in UTC with a trailing Z."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class HeaderPattern:
-    """The headers of events that differ only in id, subject, time and trace: what they share is encoded once.
+    """Headers of events that differ only in id, subject, time and trace: the common headers are encoded once.
 
-    `fill` gives byte for byte what `headers_of` gives, in a sixth of the time; the router fills two or more a report.
+    `fill` gives exactly the bytes of `headers_of` in a sixth of the time; the router fills two or more per report.
     """
 
     __slots__ = ("_after_time", "_after_type")
@@ -104,7 +104,7 @@ class HeaderPattern:
 
 
 def text_headers(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
-    """The headers that are text; null and binary values are left out, the last of a repeated name stands."""
+    """The text headers; null and binary values are left out, and the last of a repeated name counts."""
     readable: dict[str, str] = {}
     for name, value in headers:
         if value is None:
@@ -120,7 +120,7 @@ def attributes_of(headers: Mapping[str, str]) -> Attributes:
     """Read the attributes back from text headers.
 
     Raises:
-        MissingAttribute: a required attribute is not there, or is not text.
+        MissingAttribute: a required attribute is missing or is not text.
         UnsupportedVersion: the CloudEvents version is not 1.0.
     """
     get = headers.get
@@ -149,4 +149,4 @@ def _time_of(text: str | None) -> datetime | None:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        return None  # ce_time is optional and decides nothing: a bad one costs no event
+        return None  # ce_time is optional and no decision depends on it, so an invalid one is ignored

@@ -1,6 +1,6 @@
-"""The bodies of the events: frozen, in the past tense, tolerant.
+"""The bodies of the events: immutable, and tolerant of newer producers.
 
-Unknown fields are ignored and codes are plain text, so that a newer producer never breaks an older consumer.
+Unknown fields are ignored and codes are plain text, so a newer producer never breaks an older consumer.
 
 All times are aware; writers use UTC. No body holds an event id: dedup is by the ``ce_id`` header.
 """
@@ -12,13 +12,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
 class Event(BaseModel):
-    """What every event body has in common."""
+    """Base class of all event bodies."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Place(Event):
-    """Where it is. Latitude and longitude in degrees (WGS 84); ``kecamatan`` is a code of the taxonomy."""
+    """A place. Latitude and longitude in degrees (WGS 84); ``kecamatan`` is a code of the taxonomy."""
 
     latitude: float | None = Field(default=None, ge=-90, le=90, allow_inf_nan=False)
     longitude: float | None = Field(default=None, ge=-180, le=180, allow_inf_nan=False)
@@ -28,7 +28,7 @@ class Place(Event):
 
 
 class Reporter(Event):
-    """Who reported, as they said it. Personal data: only on ``reports.*`` and ``opd.*``, kept 7 days there."""
+    """The reporter, as given. Personal data: only on ``reports.*`` and ``opd.*``, where it is kept for 7 days."""
 
     name: str | None = None
     phone: str | None = None
@@ -36,7 +36,7 @@ class Reporter(Event):
 
 
 class Call(Event):
-    """What only a 112 call has. ``call_type``: normal, information, prank, ghost or dropped."""
+    """Fields of a 112 call. ``call_type``: normal, information, prank, ghost or dropped."""
 
     call_type: str
     started_at: AwareDatetime | None = None
@@ -64,7 +64,7 @@ class ReportSubmitted(Event):
 
 
 class ReportRegistered(Event):
-    """``report.registered.v1`` on ``lifecycle.v1``: the dimensions that are counted, and no personal data."""
+    """``report.registered.v1`` on ``lifecycle.v1``: the dimensions for counting, without personal data."""
 
     report_id: UUID
     ticket: str
@@ -80,14 +80,14 @@ class ReportRegistered(Event):
 
 
 class Target(Event):
-    """One department that a report goes to; ``role`` is ``owner`` (its clock, its status) or ``informed``."""
+    """A department that receives a report; ``role`` is ``owner`` (has the clock and the status) or ``informed``."""
 
     opd: str
     role: str
 
 
 class DecisionInputs(Event):
-    """All that the decision looked at, so that anyone can repeat it."""
+    """All inputs of the decision, so that it can be repeated."""
 
     channel: str
     category: str | None = None
@@ -116,7 +116,7 @@ class ReportDecided(Event):
 
     @property
     def owner(self) -> str | None:
-        """The OPD whose clock and status this is, or None where the report ended at the router."""
+        """The OPD that owns the report, or None if the report ended at the router."""
         return next((target.opd for target in self.targets if target.role == "owner"), None)
 
 
@@ -166,7 +166,7 @@ class DeliveryChanged(Event):
 
 
 class DepartmentAnswer(Event):
-    """What a department writes on ``departments.<opd>.v1``: a plain JSON body, CloudEvents headers are optional."""
+    """A department's answer on ``departments.<opd>.v1``: a plain JSON body; CloudEvents headers are optional."""
 
     report_id: UUID
     status: str

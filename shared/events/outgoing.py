@@ -1,4 +1,4 @@
-"""A record on its way to Kafka."""
+"""A record to publish on Kafka."""
 
 from dataclasses import dataclass
 

@@ -10,25 +10,25 @@ UPDATES = "reports.updates.v1"
 
 
 def reports(lane: Lane) -> str:
-    """Where intake puts the reports of a lane."""
+    """The topic of a lane's reports, written by intake."""
     return f"reports.{lane}.v1"
 
 
 def opd(code: str, lane: Lane) -> str:
-    """Where a department finds its reports of a lane."""
+    """The topic of a department's reports of a lane."""
     return f"opd.{code.lower()}.{lane}.v1"
 
 
 def is_stored_unpacked(topic: str) -> bool:
-    """Whether the broker stores it uncompressed: departments read with clients of their own choice.
+    """Whether the broker stores a topic uncompressed, because departments read it with various clients.
 
-    Our producers send lz4 elsewhere, which many clients cannot read (kafkajs, and aiokafka alone).
+    Other topics use lz4, which many clients cannot read (kafkajs, and aiokafka without an extra package).
     """
     return topic.startswith("opd.")
 
 
 def opd_pattern(lane: Lane) -> str:
-    """A regular expression for all departments' topics of a lane, for a pattern subscription."""
+    """A regular expression that matches all departments' topics of a lane."""
     return rf"^opd\.[a-z0-9]+\.{lane}\.v1$"
 
 
@@ -38,22 +38,22 @@ def opd_of(topic: str) -> str:
 
 
 def channel(name: Channel) -> str:
-    """Where a channel may put its reports, instead of sending them by HTTP."""
+    """The topic to which a channel may write reports instead of sending them by HTTP."""
     return f"channels.{name}.v1"
 
 
 def department(code: str) -> str:
-    """Where a department answers."""
+    """The topic of a department's answers."""
     return f"departments.{code.lower()}.v1"
 
 
 def dead_letters(service: str, lane: str | None = None) -> str:
-    """Where a service puts what it can never process."""
+    """The dead-letter topic of a service and lane."""
     return f"{service}.{lane}.dlq.v1" if lane else f"{service}.dlq.v1"
 
 
 def named_by(address: str, opds: Iterable[str]) -> list[str]:
-    """The topics that an address stands for: ``{opd}``, ``{lane}`` and ``{channel}`` in it take all their values."""
+    """All topics of an address with placeholders: ``{opd}``, ``{lane}`` and ``{channel}`` take all their values."""
     known: dict[str, list[str]] = {
         "opd": [code.lower() for code in opds],
         "lane": list(Lane),

@@ -10,6 +10,7 @@ from typing import Literal
 from shared.domain.lanes import Channel, Lane
 from shared.domain.taxonomy import TRIAGE_OPD
 from shared.events import topics
+from shared.events.groups import groups_of
 
 Resource = Literal["topic", "group", "cluster"]
 Match = Literal["literal", "prefixed"]
@@ -64,27 +65,24 @@ def all_grants(opds: Iterable[str]) -> tuple[Grant, ...]:
 def _services() -> Iterator[Grant]:
     yield from _reads("intake", "prefixed", "channels.", "departments.")
     yield from _writes("intake", "prefixed", "reports.", "intake.")
-    yield from _group("intake", "literal", "intake")
-    yield from _group("intake", "prefixed", "intake-")
 
     yield from _reads("router", "literal", *(topics.reports(lane) for lane in Lane))
     yield from _writes("router", "prefixed", "opd.", "router.")
-    yield from _group("router", "prefixed", "router-")
 
     yield from _reads("notifier", "prefixed", "opd.")
     yield from _reads("notifier", "literal", topics.UPDATES)
     yield from _writes("notifier", "prefixed", "notifier.")
     # a bad record among emergencies goes raw to the Live Room's supervisor
     yield from _writes("notifier", "literal", topics.opd(TRIAGE_OPD, Lane.EMERGENCY))
-    yield from _group("notifier", "prefixed", "notifier-")
 
     yield from _reads("stats", "literal", topics.LIFECYCLE)
     yield from _writes("stats", "prefixed", "stats.")
-    yield from _group("stats", "literal", "stats")
 
     for service in ("intake", "router", "notifier"):
         yield from _writes(service, "literal", topics.LIFECYCLE)
     for service in ("intake", "router", "notifier", "stats"):
+        for group in groups_of(service):
+            yield from _group(service, "literal", group)
         # they look at their start whether Kafka is set up so that nothing can be lost
         yield Grant(service, "cluster", "literal", THE_CLUSTER, "describe_configs")
         yield Grant(service, "topic", "literal", ANY, "describe_configs")

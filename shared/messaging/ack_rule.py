@@ -3,7 +3,7 @@
 success            → publish what the handler returned, then ack
 permanent error    → dead letter, then ack; if it cannot be written, no ack
 transient error    → wait, retry in place for less than 30 s in all, then back to Kafka
-unclassified error → three tries, then as permanent; past the dead-letter limit the consumer stops and pages
+unclassified error → three tries, then as permanent; past the dead-letter limit the consumer group stops and pages
 
 A handler takes events and returns the records that follow from them. It is safe to run twice: every id is derived.
 """
@@ -11,7 +11,7 @@ A handler takes events and returns the records that follow from them. It is safe
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from shared.errors import LaksaError, PermanentError, TransientError
 from shared.events.outgoing import OutgoingRecord
@@ -34,8 +34,15 @@ Fallback = Callable[[Record, PermanentError], Sequence[OutgoingRecord]]
 log = logger(__name__)
 
 
-class ConsumerHalted(LaksaError):  # noqa: N818  # named after what happened
-    """The dead-letter limit was passed: this consumer takes nothing more until it is restarted."""
+class GroupStopped(LaksaError):  # noqa: N818  # named after what happened
+    """This consumer group gave up; it takes no more records until the service is restarted."""
+
+
+class Settling(Protocol):
+    """What decides the fate of records: `AckRule`, or what a service puts around one."""
+
+    async def settle(self, records: Sequence[Record]) -> None:
+        """Returning acknowledges the records; raising gives them back to Kafka."""
 
 
 def no_fallback(_record: Record, _error: PermanentError) -> Sequence[OutgoingRecord]:
@@ -47,8 +54,8 @@ def no_fallback(_record: Record, _error: PermanentError) -> Sequence[OutgoingRec
 class AckRule(Generic[T]):
     """Applies the rule to the records of one subscription.
 
-    ``fallback`` says where a bad record goes besides its dead letter (an unreadable emergency is still an emergency);
-    ``halt`` stops the consumer and reports it.
+    ``fallback`` says where a bad record goes besides its dead letter (an unreadable emergency is still an emergency).
+    ``stop_consuming`` is called once, with the reason, when the group has to stop.
     """
 
     group: str
@@ -58,25 +65,46 @@ class AckRule(Generic[T]):
     dead_letters: DeadLetters
     metrics: MessagingMetrics
     stopping: asyncio.Event
-    halt: Callable[[str], None]
+    stop_consuming: Callable[[str], None]
     fallback: Fallback = no_fallback
 
     def __post_init__(self) -> None:
         self._limit = DeadLetterLimit()
-        self._halted = False
+        self._stopped = False
 
     async def settle(self, records: Sequence[Record]) -> None:
         """Decide the fate of records. Returning acknowledges them; raising gives them back to Kafka."""
-        if self._halted:
-            raise ConsumerHalted("Restart the service once the cause of its dead letters is mended")
+        if self._stopped:
+            # stopping the group may take a while, or fail: records that still come must not come in a busy loop
+            await asyncio.sleep(NACK_SECONDS)
+            raise GroupStopped("Restart the service once the cause of its dead letters is fixed")
         count_by_topic(self.metrics.received, [record.topic for record in records])
         with self.metrics.handling.labels(self.group).time():
             try:
-                await self._settle_together(await self._read(records))
+                await self._settle_all([(record, self._read(record)) for record in records])
             except TransientError:
                 self._count(records, "returned")
                 await self._pause(NACK_SECONDS)
                 raise
+            except GroupStopped:
+                raise
+            except Exception as error:
+                log.critical("A record could not even be dead-lettered", group=self.group, exc_info=True)
+                raise self._stop("could not dead-letter a record") from error
+
+    def _read(self, record: Record) -> T | Exception:
+        """The record's event, or what the parser raised."""
+        try:
+            return self.parse(record)
+        except Exception as error:  # noqa: BLE001  # what it is decides later how often the record is tried
+            return error
+
+    async def _settle_all(self, read: Sequence[tuple[Record, T | Exception]]) -> None:
+        if any(isinstance(event, Exception) and not isinstance(event, PermanentError) for _, event in read):
+            await self._settle_in_turn(read)  # in their order: the limit counts failures in a row
+            return
+        await self._settle_in_turn([(record, event) for record, event in read if isinstance(event, Exception)])
+        await self._settle_together([(record, event) for record, event in read if not isinstance(event, Exception)])
 
     async def _settle_together(self, readable: Sequence[tuple[Record, T]]) -> None:
         try:
@@ -84,39 +112,42 @@ class AckRule(Generic[T]):
         except TransientError:
             raise
         except Exception:  # noqa: BLE001  # one of them is bad: take them one by one and let each show its own error
-            for record, event in readable:
-                await self._settle_one(record, event)
+            await self._settle_in_turn(readable)
         else:
             self._succeed([record for record, _ in readable])
 
-    async def _read(self, records: Sequence[Record]) -> Sequence[tuple[Record, T]]:
-        readable: list[tuple[Record, T]] = []
-        for record in records:
-            try:
-                readable.append((record, self.parse(record)))
-            except PermanentError as error:
-                await self._give_up(record, error, attempts=1)
-        return readable
+    async def _settle_in_turn(self, read: Sequence[tuple[Record, T | Exception]]) -> None:
+        for record, event in read:
+            await self._settle_alone(record, event)
 
-    async def _settle_one(self, record: Record, event: T) -> None:
+    async def _settle_alone(self, record: Record, event: T | Exception) -> None:
         for attempt, wait in enumerate((*UNCLASSIFIED_WAITS, None), start=1):
             try:
-                await self._handle_retrying([event])
-            except PermanentError as error:
-                await self._give_up(record, error, attempts=attempt)
-                return
+                await self._try(record, event, attempt)
             except TransientError:
                 raise
             except Exception as error:
-                log.exception("A handler failed with an unclassified error", topic=record.topic, offset=record.offset)
+                log.exception("A record failed with an unclassified error", topic=record.topic, offset=record.offset)
                 if wait is None:
                     await self._give_up_unclassified(record, error, attempts=attempt)
                     return
                 self.metrics.retries.labels(self.group, "unclassified").inc()
                 await self._pause(wait)
+                if isinstance(event, Exception) and not isinstance(event, PermanentError):
+                    event = self._read(record)
             else:
-                self._succeed([record])
                 return
+
+    async def _try(self, record: Record, event: T | Exception, attempt: int) -> None:
+        """Handle one record, or give it up for a permanent error."""
+        try:
+            if isinstance(event, Exception):
+                raise event
+            await self._handle_retrying([event])
+        except PermanentError as error:
+            await self._give_up(record, error, attempts=attempt)
+        else:
+            self._succeed([record])
 
     async def _handle_retrying(self, events: Sequence[T]) -> None:
         """Run the handler and publish what it returns, waiting out what is transient."""
@@ -133,23 +164,35 @@ class AckRule(Generic[T]):
             else:
                 return
 
-    async def _give_up_unclassified(self, record: Record, error: Exception, attempts: int) -> None:
-        if self._limit.failed(record):
-            self._halted = True
-            self.metrics.halted.labels(self.group).set(1)
-            log.critical("The dead-letter limit was passed, the consumer stops", group=self.group, topic=record.topic)
-            self.halt(f"{self.group} passed its dead-letter limit; mend the cause and restart")
-            raise ConsumerHalted("The dead-letter limit was passed") from error
-        records = self.fallback(record, PermanentError("Our own code failed on it"))
-        # not onto the topic that it came from: it would fail here again, for ever
-        await self.producer.send_all([one for one in records if one.topic != record.topic])
-        await self.dead_letters.write(record, "unclassified", type(error).__name__, attempts)
-        self._count([record], "dead_lettered")
-
     async def _give_up(self, record: Record, error: PermanentError, attempts: int) -> None:
         await self.producer.send_all(self.fallback(record, error))
         await self.dead_letters.write(record, error.code, type(error).__name__, attempts)
         self._count([record], "dead_lettered")
+
+    async def _give_up_unclassified(self, record: Record, error: Exception, attempts: int) -> None:
+        if self._limit.failed(record):
+            log.critical("The dead-letter limit was passed, the group stops", group=self.group, topic=record.topic)
+            raise self._stop("passed its dead-letter limit") from error
+        await self._fall_back_if_possible(record)
+        await self.dead_letters.write(record, "unclassified", type(error).__name__, attempts)
+        self._count([record], "dead_lettered")
+
+    async def _fall_back_if_possible(self, record: Record) -> None:
+        """As ``fallback`` says; where that fails too, the dead letter alone keeps the record."""
+        try:
+            records = self.fallback(record, PermanentError("Our own code failed on it"))
+            # not onto the topic that it came from: it would fail here again, for ever
+            await self.producer.send_all([outgoing for outgoing in records if outgoing.topic != record.topic])
+        except TransientError:
+            raise
+        except Exception:
+            log.critical("The fallback of a bad record failed", topic=record.topic, offset=record.offset, exc_info=True)
+
+    def _stop(self, reason: str) -> GroupStopped:
+        self._stopped = True
+        self.metrics.halted.labels(self.group).set(1)
+        self.stop_consuming(f"The consumer group {self.group} {reason}; fix the cause and restart")
+        return GroupStopped(f"The consumer group {reason}")
 
     async def _pause(self, seconds: float) -> None:
         try:

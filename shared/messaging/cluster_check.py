@@ -7,7 +7,6 @@ A service that finds something unsafe ends and says what to change. Asking for l
 from collections.abc import Iterable, Iterator, Sequence
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResourceType
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
@@ -19,8 +18,7 @@ from shared.domain.taxonomy import default_taxonomy
 from shared.errors import BrokerUnavailable, ConfigurationError, TopicMissing
 from shared.events import topics
 from shared.messaging.asyncapi import Operation
-from shared.messaging.connection import connection_options
-from shared.messaging.topic_admin import MIN_INSYNC, FoundTopic, describe_config, find_topics
+from shared.messaging.topic_admin import MIN_INSYNC, FoundTopic, admin_client, describe_config, find_topics
 from shared.settings import KafkaSettings
 
 ALL_REPLICAS = -1  # Kafka's own number for acks=all
@@ -54,19 +52,16 @@ class ClusterCheck:
         self._is_known = True
 
     async def _cluster_faults(self) -> list[str]:
-        client = AIOKafkaAdminClient(**connection_options(self._settings))
         try:
-            await client.start()
-            found = await find_topics(client, self._names)
-            nodes = [str(node["node_id"]) for node in (await client.describe_cluster())["brokers"]]
-            config = await describe_config(client, ConfigResourceType.BROKER, nodes)
+            async with admin_client(self._settings) as client:
+                found = await find_topics(client, self._names)
+                nodes = [str(node["node_id"]) for node in (await client.describe_cluster())["brokers"]]
+                config = await describe_config(client, ConfigResourceType.BROKER, nodes)
         except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
             user = self._settings.sasl_username
             raise ConfigurationError(f"Kafka does not let {user} look at its settings: {MEND_TOPICS}") from error
         except (KafkaError, OSError) as error:
             raise BrokerUnavailable("Kafka does not answer") from error
-        finally:
-            await client.close()
         missing = [name for name in self._names if name not in found]
         if missing:
             raise TopicMissing(f"Kafka has no topic {missing[0]} (and {len(missing) - 1} more): {MEND_TOPICS}")

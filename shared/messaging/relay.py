@@ -11,6 +11,7 @@ from shared.errors import TransientError
 from shared.messaging.producer import EventProducer
 from shared.observability.logs import logger
 from shared.observability.metrics import MessagingMetrics
+from shared.process.waiting import wait_or_stop
 
 BATCH = 500
 IDLE_SECONDS = 1.0  # the relay is woken at once by a commit; this only covers a wake that was lost with its process
@@ -80,14 +81,14 @@ class Relay:
                 wait = BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)]
                 failures += 1
                 self._limit = max(1, self._limit // 2)  # what does not get through together does one by one
-                await _wait(stopping, wait)
+                await wait_or_stop(stopping, wait)
                 continue
             failures = 0
             self._limit = min(BATCH, self._limit * 2)
             if not moved:
                 await self._outbox.wait(IDLE_SECONDS)
             if self._gather and moved < self._limit:
-                await _wait(stopping, self._gather)
+                await wait_or_stop(stopping, self._gather)
 
     async def publish_once(self) -> int:
         """Publish the oldest records and return how many.
@@ -116,10 +117,3 @@ class Relay:
     def _oldest_seconds(self) -> float:
         """Asked at each scrape: a publish may wait long for Kafka, and the age must grow meanwhile."""
         return 0.0 if self._waiting_since is None else time.monotonic() - self._waiting_since
-
-
-async def _wait(stopping: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stopping.wait(), seconds)
-    except TimeoutError:
-        return

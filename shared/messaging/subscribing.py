@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -10,6 +10,7 @@ from faststream.kafka.subscriber.usecase import LogicSubscriber
 from faststream.message import StreamMessage
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram512
 
+from shared.messaging.ack_rule import Settling
 from shared.messaging.connection import connection_options
 from shared.messaging.received import Record
 from shared.settings import KafkaSettings, ServiceSettings
@@ -87,13 +88,6 @@ class Subscription:
     batch: bool = False
     title: str = ""
     description: str = ""
-
-
-class Settling(Protocol):
-    """What decides the fate of records: `AckRule`, or what stands in front of one."""
-
-    async def settle(self, records: Sequence[Record]) -> None:
-        """Returning acknowledges the records; raising gives them back to Kafka."""
 
 
 def subscribe(

@@ -1,6 +1,7 @@
 """Creating topics on purpose: partitions, copies and retention are ours to say; auto-creation is off everywhere."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -53,24 +54,36 @@ class FoundTopic:
     config: Mapping[str, str]
 
 
+@asynccontextmanager
+async def admin_client(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client, started, and closed also where it could not be started.
+
+    Raises:
+        KafkaError, OSError: Kafka does not answer. Callers turn it into an error that says what they wanted.
+    """
+    client = AIOKafkaAdminClient(**connection_options(settings), request_timeout_ms=TIMEOUT_MS)
+    try:
+        await client.start()
+        yield client
+    finally:
+        await client.close()
+
+
 async def create_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> list[str]:
     """Create the topics that are not there yet and return their names; existing ones are left as they are.
 
     Raises:
         BrokerUnavailable: Kafka does not answer, or refuses a topic; the message names it.
     """
-    client = AIOKafkaAdminClient(**connection_options(settings), request_timeout_ms=TIMEOUT_MS)
     try:
-        await client.start()
-        existing = set(await client.list_topics())
-        missing = [spec for spec in specs if spec.name not in existing]
-        if not missing:
-            return []
-        answer = await client.create_topics([_new_topic(spec) for spec in missing], timeout_ms=TIMEOUT_MS)
+        async with admin_client(settings) as client:
+            existing = set(await client.list_topics())
+            missing = [spec for spec in specs if spec.name not in existing]
+            if not missing:
+                return []
+            answer = await client.create_topics([_new_topic(spec) for spec in missing], timeout_ms=TIMEOUT_MS)
     except (KafkaError, OSError) as error:
         raise BrokerUnavailable("Kafka does not answer; is it running at LAKSA_KAFKA_BOOTSTRAP_SERVERS?") from error
-    finally:
-        await client.close()
     for name, code, *_ in answer.topic_errors:
         if code and for_code(code) is not TopicAlreadyExistsError:
             raise BrokerUnavailable(f"Kafka refused to create the topic {name}: {for_code(code).__name__}")

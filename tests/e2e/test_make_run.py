@@ -15,9 +15,9 @@ import httpx2
 import pytest
 
 from services.cli.reference.seeding import reference_requests
-from services.cli.run.draining import groups
 from services.cli.run.ports import USUAL
 from shared.domain.published import CALLS_112_TANGERANG_2024
+from shared.events.groups import topics_by_group
 from shared.settings import KafkaSettings
 from tests.support.kafka.client import consumer_groups, read_all
 from tests.support.processes.stack import (
@@ -59,7 +59,9 @@ async def test_a_cold_run_a_second_one_and_what_a_script_reads(stack: Stack) -> 
         await _assert_a_killed_child_comes_back(stack, "kafka")
         assert "ended unasked, starting it again" in screen.text
         await stack.is_drained()
-        assert await consumer_groups(stack.kafka) == set(groups()), "whether it is drained is asked of all groups"
+        assert await consumer_groups(stack.kafka) == set(topics_by_group(())), (
+            "whether it is drained is asked of all groups"
+        )
         sent = await _facts(stack)
         screen.type(CTRL_C)
         await screen.ends(STOP_SECONDS)

@@ -4,12 +4,12 @@ from shared.errors import DeadLetterCode, LaksaError, PermanentError, TransientE
 
 
 def branch(parent: type[LaksaError]) -> list[type[LaksaError]]:
-    """All errors below one, at any depth."""
+    """All subclasses of an error, at any depth."""
     return [error for child in parent.__subclasses__() for error in (child, *branch(child))]
 
 
 def test_every_permanent_error_has_a_code_of_the_closed_list() -> None:
-    """A dead letter's code is never free text."""
+    """Every permanent error has a code from the fixed list."""
     ours = [error for error in branch(PermanentError) if error.__module__ == "shared.errors"]
     codes = [error.code for error in ours if issubclass(error, PermanentError)]
     assert set(codes) <= set(get_args(DeadLetterCode)) - {"unclassified"}
@@ -17,5 +17,5 @@ def test_every_permanent_error_has_a_code_of_the_closed_list() -> None:
 
 
 def test_the_two_branches_do_not_meet() -> None:
-    """An error is dead-lettered or waited out, never both."""
+    """No error is both permanent and transient."""
     assert not set(branch(PermanentError)) & set(branch(TransientError))

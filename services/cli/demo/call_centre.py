@@ -2,7 +2,7 @@
 
 It verifies each signature, acknowledges most reports at once and treats a few, chosen by their delivery id, as real
 call centres now and then do: it is out of order for the first tries, or takes a report and never answers. So every
-state of a delivery is seen. Run as ``python -m services.cli.demo.call_centre``.
+state of a delivery is seen. ``laksa call-centre`` runs it.
 """
 
 import asyncio
@@ -174,7 +174,7 @@ def tls_of(settings: CallCentreSettings) -> ssl.SSLContext | None:
     return context
 
 
-def main() -> None:
+def serve() -> int:
     """Serve until SIGTERM or SIGINT."""
     settings = CallCentreSettings()
     configure_logs("call-centre", settings.log_level)
@@ -186,7 +186,8 @@ def main() -> None:
         access_log=None,
         print=None,
     )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    serve()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import NewPartitions
 from aiokafka.errors import KafkaError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from rich.console import Console
@@ -17,8 +17,7 @@ from services.cli.deploy.topics_plan import AccessPlan, Plan, plan_access, plan_
 from shared.domain.taxonomy import default_taxonomy
 from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.messaging import access, topic_specs
-from shared.messaging.connection import connection_options
-from shared.messaging.topic_admin import TIMEOUT_MS, TopicSpec, create_topics, find_topics
+from shared.messaging.topic_admin import TopicSpec, admin_client, create_topics, find_topics
 from shared.settings import KafkaSettings
 from shared.yaml_files import load_yaml_model
 
@@ -135,14 +134,11 @@ def _is_protected(settings: KafkaSettings, console: Console) -> bool:
 
 async def _look(settings: KafkaSettings, wide: int, *, protected: bool) -> Plan:
     specs = _specs(settings, wide)
-    client = AIOKafkaAdminClient(**connection_options(settings), request_timeout_ms=TIMEOUT_MS)
     try:
-        await client.start()
-        found = await find_topics(client, [spec.name for spec in specs])
+        async with admin_client(settings) as client:
+            found = await find_topics(client, [spec.name for spec in specs])
     except (KafkaError, OSError) as error:
         raise BrokerUnavailable(f"Kafka does not answer or does not let us look: {type(error).__name__}") from error
-    finally:
-        await client.close()
     if not protected:
         return Plan(plan_topics(specs, found), AccessPlan())
     rules = await asyncio.to_thread(KafkaAdmin(settings).grants)
@@ -179,14 +175,11 @@ async def _until_done(settings: KafkaSettings, wide: int, *, protected: bool) ->
 
 
 async def _grow(settings: KafkaSettings, counts: Mapping[str, int]) -> None:
-    client = AIOKafkaAdminClient(**connection_options(settings), request_timeout_ms=TIMEOUT_MS)
     try:
-        await client.start()
-        await client.create_partitions({name: NewPartitions(count) for name, count in counts.items()})
+        async with admin_client(settings) as client:
+            await client.create_partitions({name: NewPartitions(count) for name, count in counts.items()})
     except (KafkaError, OSError) as error:
         raise BrokerUnavailable(f"Kafka did not widen a topic: {type(error).__name__}") from error
-    finally:
-        await client.close()
 
 
 def _tell(console: Console, sentences: list[str], title: str) -> int:

@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.text import Text
@@ -19,7 +18,7 @@ from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.events import topics
 from shared.events.envelope import text_headers
 from shared.messaging.connection import connection_options
-from shared.messaging.topic_admin import partitions_of
+from shared.messaging.topic_admin import admin_client, partitions_of
 from shared.settings import KafkaSettings
 
 QUIET_MS = 500
@@ -35,20 +34,18 @@ async def tail(layout: Layout, console: Console, *, opd: str, lane: Lane | None,
     if opd.upper() not in default_taxonomy().opds:
         raise ConfigurationError(f"There is no OPD {opd}. There are: {', '.join(default_taxonomy().opds)}")
     names = [topics.opd(opd, one) for one in ([lane] if lane else Lane)]
-    options = connection_options(KafkaSettings(bootstrap_servers=read_run_file(layout).kafka))
-    admin = AIOKafkaAdminClient(**options)
-    consumer = AIOKafkaConsumer(**options, enable_auto_commit=False)
+    settings = KafkaSettings(bootstrap_servers=read_run_file(layout).kafka)
+    consumer = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
     console.print(f"reading {', '.join(names)}" + (", Ctrl-C ends it" if follow else ""), style="dim")
     try:
-        await admin.start()
+        async with admin_client(settings) as admin:
+            places = await partitions_of(admin, names)
         await consumer.start()
-        places = await partitions_of(admin, names)
         await _read(consumer, console, places, only_new=only_new, follow=follow)
     except (KafkaError, OSError) as error:
         raise BrokerUnavailable("Kafka does not answer") from error
     finally:
         await consumer.stop()
-        await admin.close()
     return 0
 
 

@@ -15,6 +15,7 @@ import aiohttp
 from services.cli.run.embedded_kafka import bound_to_parent
 from services.cli.run.merged_log import MergedLog
 from shared.errors import LaksaError
+from shared.process.waiting import wait_or_stop
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
@@ -137,7 +138,7 @@ class Child:
 
     async def _spawn_again(self, pause: float) -> float:
         """Start it after a pause, and after longer ones where that fails; the next pause. Ends early on a stop."""
-        while not await self._is_stopped_within(pause):
+        while not await wait_or_stop(self._stopping, pause):
             pause = min(LONGEST_PAUSE, pause * 2)
             try:
                 await self._spawn()
@@ -152,11 +153,6 @@ class Child:
                 self._say_failed("runs again, but its new pid cannot be told", error)
             break
         return pause
-
-    async def _is_stopped_within(self, seconds: float) -> bool:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        return self._stopping.is_set()
 
     def _say_failed(self, message: str, error: OSError, **values: object) -> None:
         self._log.say(message, level="error", process=self.name, why=error.strerror, **values)

@@ -1,9 +1,10 @@
 """Whether everything accepted has gone all the way: nothing waits to be published, to be read, or to be decided."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -11,12 +12,11 @@ from aiokafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.cli.front_door import CONSERVATION, FrontDoor, TryAgain
-from shared.domain.lanes import Channel, Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.errors import BrokerUnavailable
-from shared.events import topics
+from shared.events.groups import topics_by_group
 from shared.messaging.connection import connection_options
-from shared.messaging.topic_admin import partitions_of
+from shared.messaging.topic_admin import admin_client, partitions_of
 from shared.settings import KafkaSettings
 
 WAITING_METRIC = "laksa_outbox_records"
@@ -48,38 +48,12 @@ UNKNOWN = Backlog(waiting=0, unread={"not asked yet": 1}, undecided=0)
 UNANSWERED = Backlog(waiting=0, unread={"somebody does not answer": 1}, undecided=0)
 
 
-def groups() -> dict[str, list[str]]:
-    """Which consumer group reads which topics."""
-    opds = list(default_taxonomy().opds)
-    reading = {
-        "intake-112": [topics.channel(Channel.CALL_112)],
-        "intake": [topics.channel(name) for name in Channel if name is not Channel.CALL_112],
-        "intake-departments": [topics.department(code) for code in opds],
-        "stats": [topics.LIFECYCLE],
-    }
-    for lane in Lane:
-        reading[f"router-{lane}"] = [topics.reports(lane)]
-        reading[f"notifier-{lane}"] = [topics.opd(code, lane) for code in opds]
-        reading[f"notifier-{lane}-updates"] = [topics.UPDATES]
-    return reading
-
-
 class Lag:
     """How many records each consumer group has not read, asked of Kafka itself."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
-        options = connection_options(settings)
-        self._admin = AIOKafkaAdminClient(**options)
-        self._reader = AIOKafkaConsumer(**options, enable_auto_commit=False)
-
-    async def __aenter__(self) -> Self:
-        await self._admin.start()
-        await self._reader.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._reader.stop()
-        await self._admin.close()
+    def __init__(self, admin: AIOKafkaAdminClient, reader: AIOKafkaConsumer) -> None:
+        self._admin = admin
+        self._reader = reader
 
     async def unread(self) -> dict[str, int]:
         """Records behind the end, by group.
@@ -88,7 +62,10 @@ class Lag:
             BrokerUnavailable: Kafka does not answer.
         """
         try:
-            return {group: await self._of_group(group, names) for group, names in groups().items()}
+            return {
+                group: await self._of_group(group, names)
+                for group, names in topics_by_group(default_taxonomy().opds).items()
+            }
         except (KafkaError, OSError) as error:
             raise BrokerUnavailable("Kafka does not answer") from error
 
@@ -100,6 +77,18 @@ class Lag:
     async def _ends(self, names: Iterable[str]) -> dict[TopicPartition, int]:
         ends: dict[TopicPartition, int] = await self._reader.end_offsets(await partitions_of(self._admin, names))
         return ends
+
+
+@asynccontextmanager
+async def lag_of(settings: KafkaSettings) -> AsyncIterator[Lag]:
+    """Asks this Kafka; opens what is needed for it, and closes it in the end."""
+    reader = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
+    async with admin_client(settings) as admin:
+        try:
+            await reader.start()
+            yield Lag(admin, reader)
+        finally:
+            await reader.stop()
 
 
 async def backlog(door: FrontDoor, lag: Lag) -> Backlog:
@@ -121,7 +110,7 @@ async def wait_until_drained(door: FrontDoor, settings: KafkaSettings, seconds: 
     """Return the backlog once it was empty twice in a row, or the last one seen when the time is up."""
     give_up = asyncio.get_running_loop().time() + seconds
     seen, empty_looks = UNKNOWN, 0
-    async with Lag(settings) as lag:
+    async with lag_of(settings) as lag:
         while empty_looks < LOOKS and asyncio.get_running_loop().time() < give_up:
             if empty_looks or seen is not UNKNOWN:
                 await asyncio.sleep(LOOK_SECONDS)

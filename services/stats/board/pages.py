@@ -1,20 +1,22 @@
 """The pages of the board, in Bahasa Indonesia."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fastapi.sse import EventSourceResponse
 from jinja2 import Environment, FileSystemLoader
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from services.stats.answers import ReportSummary
 from services.stats.board import wording
-from services.stats.board.feed import LiveFeed
+from services.stats.board.feed import UNKNOWN_REVISION, LiveFeed
 from services.stats.board.figures import board_figures
 from services.stats.case_file import ReportLine, case_file, summary_of
 from services.stats.labels import (
@@ -41,6 +43,7 @@ LATEST = 13  # as many as fit on a wall screen beside the departments without sc
 OPEN_EMERGENCIES = 6
 PUBLISHED_PERIOD = ("2024-01", "2024-07")
 KEPT_TABLES = 64  # periods whose 112 table is remembered until something changes
+_REVISION = re.compile(r"[0-9]{1,19}")
 
 HEADERS: Mapping[str, str] = {
     "content-security-policy": (
@@ -70,8 +73,9 @@ class Board:
             ValidationError: no such period.
             DatabaseUnavailable: there is nothing to show.
         """
+        revision = await self._queries.revision()  # before the figures: what is counted meanwhile comes by the feed
         calls = await self._calls_112(_months(first, last))
-        return self._render("board.html", **await self._live(), **calls)
+        return self._render("board.html", revision=revision, **await self._live(), **calls)
 
     async def live(self) -> str:
         """The part of the board that is sent again and again."""
@@ -155,8 +159,8 @@ def board_routes(board: Board, feed: LiveFeed) -> list[BaseRoute]:
     async def report(request: Request) -> Response:
         return await _answer(lambda: board.report(str(request.path_params["report_id"])), board.notice)
 
-    async def live(_request: Request) -> Response:
-        return StreamingResponse(feed.stream(), media_type="text/event-stream", headers=dict(HEADERS))
+    async def live(request: Request) -> Response:
+        return EventSourceResponse(feed.stream(_shown_revision(request)), headers=dict(HEADERS))
 
     return [
         Route("/", page),
@@ -181,6 +185,12 @@ async def _answer(make: Callable[[], Awaitable[str | None]], notice: Callable[[s
         sentence = "Laporan ini belum dihitung. Bila baru saja dikirim, muat ulang halaman ini sebentar lagi."
         return HTMLResponse(notice("Belum dikenal", sentence), 404, headers={**HEADERS, "retry-after": "1"})
     return HTMLResponse(page, headers=dict(HEADERS))
+
+
+def _shown_revision(request: Request) -> int:
+    """What the viewer shows: the last event that it got before it connected again, else the revision of its page."""
+    given = request.headers.get("last-event-id") or request.query_params.get("revision", "")
+    return int(given) if _REVISION.fullmatch(given) else UNKNOWN_REVISION
 
 
 def _months(first: str | None, last: str | None) -> MonthsQuery:

@@ -1,6 +1,6 @@
 """Alembic's entry: the tables of this service."""
 
-from services.stats.tables import metadata
+from services.stats.tables import StatsTable
 from shared.db.migrating import run_migrations
 
-run_migrations(metadata)
+run_migrations(StatsTable.metadata)

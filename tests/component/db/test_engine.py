@@ -1,4 +1,4 @@
-"""How a database is opened: what SQLite is told, who waits for whom, and what becomes of its errors."""
+"""Opening databases: SQLite's settings, waiting for locks, and the mapping of errors."""
 
 import asyncio
 import sqlite3
@@ -19,7 +19,7 @@ from tests.support.databases.engines import database
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the database is."""
+    """The path of the database."""
     return tmp_path / "laksa.db"
 
 
@@ -53,7 +53,7 @@ async def _lock_fact(connection: AsyncConnection, fact: int) -> None:
 
 @contextmanager
 def _somebody_writes(file: Path) -> Iterator[None]:
-    """Another program holds SQLite's write lock."""
+    """Another program that holds SQLite's write lock."""
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     other.execute("INSERT INTO facts (what) VALUES ('by somebody else')")
@@ -97,7 +97,7 @@ async def test_sqlite_is_told_to_lose_nothing(file: Path, pragma: str, value: ob
 
 @pytest.mark.parametrize("name", ["a b.db", "why?.db", "100%20.db", "#1.db", "antrean-é.db"])
 async def test_the_file_has_the_very_name_that_was_asked_for(tmp_path: Path, name: str) -> None:
-    """A folder may be called as it likes: nothing of its name is taken for a part of the URL."""
+    """No character of a folder's name is interpreted as part of the URL."""
     engine = make_engine(sqlite_url(tmp_path / name))
 
     await check_database(engine)
@@ -108,7 +108,7 @@ async def test_the_file_has_the_very_name_that_was_asked_for(tmp_path: Path, nam
 
 
 async def test_a_reader_does_not_wait_for_a_writer(engine: AsyncEngine, file: Path) -> None:
-    """It sees what was committed, while somebody else writes."""
+    """A reader sees committed data while another connection writes."""
     await _add(engine, "first")
 
     with _somebody_writes(file):
@@ -116,7 +116,7 @@ async def test_a_reader_does_not_wait_for_a_writer(engine: AsyncEngine, file: Pa
 
 
 async def test_a_writer_takes_the_lock_before_it_reads(engine: AsyncEngine, file: Path) -> None:
-    """BEGIN IMMEDIATE: between what a transaction reads and what it writes, nobody else gets in."""
+    """BEGIN IMMEDIATE: no other writer commits between a transaction's read and its write."""
     async with engine.begin() as connection:
         await connection.execute(text("SELECT * FROM facts"))
         other = sqlite3.connect(file, timeout=0, isolation_level=None)
@@ -126,14 +126,14 @@ async def test_a_writer_takes_the_lock_before_it_reads(engine: AsyncEngine, file
 
 
 async def test_writers_of_one_pool_wait_for_each_other(engine: AsyncEngine) -> None:
-    """Twenty at once on one connection: none is refused, and all are there."""
+    """Twenty concurrent writers on one connection all succeed."""
     await asyncio.gather(*(_add(engine, str(number)) for number in range(20)))
 
     assert sorted(map(int, await _facts(engine))) == list(range(20))
 
 
 async def test_what_was_rolled_back_never_was(engine: AsyncEngine) -> None:
-    """An error inside the transaction undoes all of it, and passes unchanged."""
+    """An error inside a transaction rolls it back and passes unchanged."""
     with pytest.raises(ValueError, match="a fault of ours"), database_errors():  # noqa: PT012  # the transaction is it
         async with engine.begin() as connection:
             await connection.execute(text("INSERT INTO facts (what) VALUES ('half')"))
@@ -143,7 +143,7 @@ async def test_what_was_rolled_back_never_was(engine: AsyncEngine) -> None:
 
 
 async def test_a_lock_that_is_never_freed_is_transient(engine: AsyncEngine, file: Path) -> None:
-    """The record waits and is tried again; once the lock is free, the same engine writes."""
+    """A lock timeout is transient; after the lock is released the same engine writes."""
     with _somebody_writes(file), pytest.raises(DatabaseUnavailable):
         await _add(engine, "mine")
 
@@ -152,7 +152,7 @@ async def test_a_lock_that_is_never_freed_is_transient(engine: AsyncEngine, file
 
 
 async def test_a_full_disk_is_transient(engine: AsyncEngine) -> None:
-    """SQLite's own limit on pages fails as a full disk does; what was committed before can still be read."""
+    """SQLite's page limit fails like a full disk; earlier commits can still be read."""
     await _add(engine, "before")
     async with engine.connect() as connection:
         await connection.execute(text("PRAGMA max_page_count=1"))  # raised by SQLite to what is in use
@@ -165,7 +165,7 @@ async def test_a_full_disk_is_transient(engine: AsyncEngine) -> None:
 
 
 async def test_no_connection_free_in_the_pool_is_transient(engine: AsyncEngine) -> None:
-    """All are in use for too long: as good as a database that does not answer."""
+    """An exhausted pool counts as a database that does not answer."""
     engine.sync_engine.pool._timeout = 0.02  # type: ignore[attr-defined]  # SQLAlchemy's 30 s are too long to wait for
     async with engine.connect():
         with pytest.raises(DatabaseUnavailable):
@@ -175,7 +175,7 @@ async def test_no_connection_free_in_the_pool_is_transient(engine: AsyncEngine) 
 
 
 async def test_a_folder_that_is_not_there_is_transient(tmp_path: Path) -> None:
-    """A volume that is not mounted yet may come; the engine connects lazily and asks anew each time."""
+    """A missing folder is transient: the engine connects lazily and tries again each time."""
     engine = make_engine(sqlite_url(tmp_path / "volume" / "laksa.db"))
     with pytest.raises(DatabaseUnavailable):
         await check_database(engine)
@@ -187,14 +187,14 @@ async def test_a_folder_that_is_not_there_is_transient(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lost", [ConnectionRefusedError(), ConnectionResetError(), BrokenPipeError()])
 def test_a_server_that_is_not_there_is_transient(lost: ConnectionError) -> None:
-    """PostgreSQL's driver raises the socket's own errors while it connects."""
+    """A refused connection is transient; PostgreSQL's driver raises plain socket errors for it."""
     with pytest.raises(DatabaseUnavailable), database_errors():
         raise lost
 
 
 @pytest.mark.parametrize("invalidated", [True, False])
 def test_a_connection_lost_in_a_statement_is_transient_and_other_errors_pass(*, invalidated: bool) -> None:
-    """SQLAlchemy says which of a driver's errors ended the connection."""
+    """A lost connection is transient, other driver errors pass unchanged."""
     error = DBAPIError("SELECT 1", {}, Exception("from the driver"), connection_invalidated=invalidated)
 
     with pytest.raises(DatabaseUnavailable if invalidated else DBAPIError), database_errors():
@@ -202,7 +202,7 @@ def test_a_connection_lost_in_a_statement_is_transient_and_other_errors_pass(*, 
 
 
 async def test_postgresqls_deadlock_is_transient(postgres: AsyncEngine) -> None:
-    """Two transactions that want each other's rows: one is undone and may be tried again, the other goes through."""
+    """Of two deadlocked transactions one fails as transient, the other commits."""
     has_one = [asyncio.Event(), asyncio.Event()]
 
     async def take_both(number: int) -> None:
@@ -219,7 +219,7 @@ async def test_postgresqls_deadlock_is_transient(postgres: AsyncEngine) -> None:
 
 
 async def test_a_postgresql_that_only_reads_is_transient(postgres: AsyncEngine) -> None:
-    """As a standby does that has not taken over yet."""
+    """A read-only standby counts as transient."""
     with pytest.raises(DatabaseUnavailable), database_errors():  # noqa: PT012  # the transaction is it
         async with postgres.begin() as connection:
             await connection.execute(text("SET TRANSACTION READ ONLY"))
@@ -230,7 +230,7 @@ async def test_a_postgresql_that_only_reads_is_transient(postgres: AsyncEngine) 
     "statement", ["INSERT INTO causes VALUES (1)", "INSERT INTO facts (id) VALUES (1)"], ids=["reference", "key"]
 )
 async def test_a_fault_of_our_sql_passes_unchanged(engine: AsyncEngine, statement: str) -> None:
-    """A broken reference or a key that is there already stays what it is: trying again cannot help."""
+    """Constraint violations pass unchanged, because a retry cannot help."""
     await _add(engine, "first")
     if "facts" not in statement:
         statement = statement.replace("1", "99")
@@ -241,7 +241,7 @@ async def test_a_fault_of_our_sql_passes_unchanged(engine: AsyncEngine, statemen
 
 
 async def test_the_message_quotes_neither_values_nor_addresses(engine: AsyncEngine, file: Path) -> None:
-    """It is logged and answered: a caller's number and the database's password must not be in it."""
+    """The message contains neither parameter values nor the database's password."""
     with _somebody_writes(file), pytest.raises(DatabaseUnavailable) as caught:
         await _add(engine, "0812-0000-0000")
 

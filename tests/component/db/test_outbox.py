@@ -1,4 +1,4 @@
-"""The outbox by itself: kept in order, kept through a kill, removed only on purpose; its relay is tested beside it."""
+"""The outbox: order, survival of a kill, and removal; together with its relay."""
 
 import asyncio
 import signal
@@ -45,7 +45,7 @@ asyncio.run(main())
 
 
 class _Box:
-    """An empty outbox, and hands to fill it."""
+    """An empty outbox, and ways to fill it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -60,7 +60,7 @@ class _Box:
             await self.outbox.add(connection, [_record(value) for value in values])
 
     def relay(self, producer: InMemoryProducer) -> Relay:
-        """What publishes from it."""
+        """A relay that publishes from it."""
         return Relay(self.outbox, producer, lane="routine", metrics=MessagingMetrics(CollectorRegistry()))
 
     async def values(self, limit: int = 1_000) -> list[str]:
@@ -74,7 +74,7 @@ def _record(value: str) -> OutgoingRecord:
 
 @pytest.fixture(params=KINDS)
 async def box(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[_Box]:
-    """On each kind of database that there is."""
+    """An outbox on each kind of database."""
     async with database(request.param, tmp_path) as url:
         made = _Box(url)
         async with made.engine.begin() as connection:
@@ -84,7 +84,7 @@ async def box(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[_
 
 
 async def test_a_record_comes_out_as_it_went_in(box: _Box) -> None:
-    """Bytes that are no text, an empty key, headers in their order, twice the same name, and letters beyond ASCII."""
+    """Binary values, an empty key, header order, repeated names and non-ASCII text are kept."""
     record = OutgoingRecord(
         "opd.dishub.routine.v1", b"", bytes(range(256)), [("b", "é".encode()), ("a", b""), ("b", b'"\\')]
     )
@@ -97,7 +97,7 @@ async def test_a_record_comes_out_as_it_went_in(box: _Box) -> None:
 
 
 async def test_records_stay_in_the_order_of_their_transactions(box: _Box) -> None:
-    """Within one and from one to the next; a limit gives the oldest."""
+    """Records keep their order within and between transactions; a limit returns the oldest."""
     await box.commit(["c", "a"])
     await box.commit(["b"])
 
@@ -106,7 +106,7 @@ async def test_records_stay_in_the_order_of_their_transactions(box: _Box) -> Non
 
 
 async def test_looking_takes_nothing_away(box: _Box) -> None:
-    """Only a discard removes, and only what it names."""
+    """Reading removes nothing; a discard removes only the named rows."""
     await box.commit(["a", "b", "c"])
     rows = await box.outbox.pending(10)
     assert await box.outbox.pending(10) == rows
@@ -119,7 +119,7 @@ async def test_looking_takes_nothing_away(box: _Box) -> None:
 
 
 async def test_what_is_added_meanwhile_outlives_the_discard(box: _Box) -> None:
-    """Records committed while a batch is being published are in the next one."""
+    """Records committed during a publish are in the next batch."""
     await box.commit(["a"])
     batch = await box.outbox.pending(10)
     await box.commit(["b"])
@@ -130,7 +130,7 @@ async def test_what_is_added_meanwhile_outlives_the_discard(box: _Box) -> None:
 
 
 async def test_nothing_to_add_is_fine(box: _Box) -> None:
-    """A change that tells nobody anything writes no row."""
+    """Adding no records writes no row."""
     await box.commit([])
 
     assert await box.values() == []
@@ -138,7 +138,7 @@ async def test_nothing_to_add_is_fine(box: _Box) -> None:
 
 
 async def test_records_belong_to_the_callers_transaction(box: _Box) -> None:
-    """Before its commit nobody sees them, after a rollback nobody ever does."""
+    """Records are invisible before the commit and gone after a rollback."""
     async with box.engine.connect() as connection:
         await box.outbox.add(connection, [_record("a")])
         assert await box.values() == []
@@ -148,7 +148,7 @@ async def test_records_belong_to_the_callers_transaction(box: _Box) -> None:
 
 
 async def test_the_depth_tells_number_and_age(box: _Box) -> None:
-    """Of what still waits; what was published does not count any more."""
+    """The depth counts only pending records."""
     begun = time.time()
     await box.commit(["a", "b", "c"])
     (first, *_) = await box.outbox.pending(10)
@@ -161,7 +161,7 @@ async def test_the_depth_tells_number_and_age(box: _Box) -> None:
 
 
 async def test_a_clock_set_back_gives_no_negative_age(box: _Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An alarm that compares ages must not be fooled by a corrected clock."""
+    """The age is never negative after the clock was set back."""
     await box.commit(["a"])
     now = time.time()
     monkeypatch.setattr("shared.db.outbox.time.time", lambda: now - 3_600)
@@ -170,7 +170,7 @@ async def test_a_clock_set_back_gives_no_negative_age(box: _Box, monkeypatch: py
 
 
 async def test_a_wake_is_heard_at_once_and_not_lost_beforehand(box: _Box) -> None:
-    """Whoever waits is woken; a wake just before the wait counts for it, but only once."""
+    """A wake ends a wait; a wake just before the wait counts once."""
 
     async def wake() -> None:
         box.outbox.wake()
@@ -185,12 +185,12 @@ async def test_a_wake_is_heard_at_once_and_not_lost_beforehand(box: _Box) -> Non
 
 
 async def test_without_a_wake_the_wait_ends_by_itself(box: _Box) -> None:
-    """A wake that was lost with its process costs the given time, no more."""
+    """Without a wake, the wait ends after the given time."""
     await asyncio.wait_for(box.outbox.wait(0.01), 5)
 
 
 async def test_what_was_committed_outlives_kill_9(box: _Box) -> None:
-    """Another process commits, is killed in the middle of the next transaction, and exactly the committed is there."""
+    """After a process is killed during a transaction, exactly the committed records exist."""
     writer = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED_WRITER, box.url, cwd=PROJECT)
 
     assert await asyncio.wait_for(writer.wait(), 30) == -signal.SIGKILL
@@ -200,7 +200,7 @@ async def test_what_was_committed_outlives_kill_9(box: _Box) -> None:
 async def test_publishing_that_fails_midway_loses_nothing_and_keeps_the_order(
     box: _Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three batches, the second fails: the first is gone from the outbox, the rest is all there and follows."""
+    """If the second of three batches fails, the first is removed and the others are published later."""
     monkeypatch.setattr(relaying, "BATCH", 2)
     producer = InMemoryProducer()
     relay = box.relay(producer)
@@ -219,7 +219,7 @@ async def test_publishing_that_fails_midway_loses_nothing_and_keeps_the_order(
 async def test_a_database_that_fails_after_publishing_repeats_and_never_skips(
     box: _Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Kafka has the record, the row could not be removed: it is sent again under the same id."""
+    """If a published row cannot be removed, it is sent again under the same id."""
     producer = InMemoryProducer()
     relay = box.relay(producer)
     await box.commit(["a"])
@@ -238,7 +238,7 @@ async def test_a_database_that_fails_after_publishing_repeats_and_never_skips(
 
 
 async def test_a_database_that_does_not_answer_is_transient(tmp_path: Path) -> None:
-    """Each question to the outbox says so in the same way, so that its relay waits."""
+    """Every operation raises the same transient error, so the relay waits."""
     box = _Box(sqlite_url(tmp_path / "gone" / "outbox.db"))
 
     for ask in (box.outbox.pending(1), box.outbox.depth(), box.outbox.discard([1])):

@@ -1,4 +1,4 @@
-"""A connection in a thread of its own: whole transactions, in their order, and what is wrong said as elsewhere."""
+"""The SQLite thread runs whole transactions in order and maps errors like the engine."""
 
 import asyncio
 import sqlite3
@@ -14,19 +14,19 @@ from shared.errors import DatabaseUnavailable
 
 
 def insert(number: int, connection: sqlite3.Connection) -> str:
-    """Write one row; the name of the thread that did."""
+    """Write one row; returns the name of the thread that did it."""
     connection.execute("INSERT INTO rows VALUES (?)", (number,))
     return threading.current_thread().name
 
 
 def rows(connection: sqlite3.Connection) -> list[int]:
-    """All rows, in the order in which they were written."""
+    """All rows in insertion order."""
     return [number for (number,) in connection.execute("SELECT number FROM rows ORDER BY rowid")]
 
 
 @pytest.fixture
 async def thread(tmp_path: Path) -> AsyncIterator[SqliteThread]:
-    """On a file with one empty table."""
+    """A thread on a file with one empty table."""
     with sqlite3.connect(tmp_path / "spool.db") as connection:
         connection.execute("CREATE TABLE rows (number INTEGER UNIQUE)")
     made = SqliteThread(tmp_path / "spool.db", begin="BEGIN IMMEDIATE")
@@ -35,7 +35,7 @@ async def thread(tmp_path: Path) -> AsyncIterator[SqliteThread]:
 
 
 async def test_work_is_done_in_its_order_by_one_thread(thread: SqliteThread) -> None:
-    """However much of it comes at once."""
+    """Concurrent work runs in order in one thread."""
     names = await asyncio.gather(*(thread.run(partial(insert, number)) for number in range(20)))
 
     assert await thread.run(rows) == list(range(20))
@@ -43,7 +43,7 @@ async def test_work_is_done_in_its_order_by_one_thread(thread: SqliteThread) -> 
 
 
 async def test_what_fails_leaves_nothing(thread: SqliteThread) -> None:
-    """A fault of the work itself passes unchanged, its transaction is rolled back, and the next one goes on."""
+    """An error of the work passes unchanged, its transaction is rolled back, and the next one runs."""
 
     def fail(connection: sqlite3.Connection) -> None:
         insert(1, connection)
@@ -57,7 +57,7 @@ async def test_what_fails_leaves_nothing(thread: SqliteThread) -> None:
 
 
 async def test_it_is_written_as_safely_as_elsewhere(thread: SqliteThread) -> None:
-    """I1: WAL with synchronous=FULL, so that what was committed survives a power cut."""
+    """I1: WAL with synchronous=FULL, so a commit survives a power cut."""
 
     def pragmas(connection: sqlite3.Connection) -> list[object]:
         asked = ("journal_mode", "synchronous", "foreign_keys")
@@ -67,7 +67,7 @@ async def test_it_is_written_as_safely_as_elsewhere(thread: SqliteThread) -> Non
 
 
 async def test_a_file_that_cannot_be_opened_is_transient(tmp_path: Path) -> None:
-    """Each try says so, and none is the last: the folder may come back."""
+    """Each attempt fails as transient, and a later one may succeed."""
     thread = SqliteThread(tmp_path / "gone" / "spool.db", begin="BEGIN")
     for _ in range(2):
         with pytest.raises(DatabaseUnavailable):

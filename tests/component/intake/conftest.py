@@ -1,4 +1,4 @@
-"""What the component tests of intake share."""
+"""Fixtures of intake's component tests."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +10,6 @@ from tests.support.apps.intake_app import IntakeApp, intake_app
 
 @pytest.fixture
 async def intake(tmp_path: Path) -> AsyncIterator[IntakeApp]:
-    """The whole app with an empty spool, without Kafka."""
+    """The application with an empty spool, without Kafka."""
     async with intake_app(tmp_path) as made:
         yield made

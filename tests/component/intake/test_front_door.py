@@ -1,4 +1,4 @@
-"""Reports and calls over HTTP: what is answered, and what waits in the spool after it."""
+"""Reports and calls over HTTP: the response, and the records in the spool."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from tests.support.waiting import eventually
 
 
 def problem_of(answer: httpx2.Response) -> dict[str, Any]:
-    """The problem that was answered, with what every one of them has."""
+    """The problem document of a response; checks the fields that every problem has."""
     assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()
     assert set(problem) == {"type", "title", "status", "detail", "code", "errors", "trace_id"}
@@ -26,7 +26,7 @@ def problem_of(answer: httpx2.Response) -> dict[str, Any]:
 
 
 async def test_a_report_is_accepted_while_kafka_is_down(intake: IntakeApp) -> None:
-    """I1, I5: 202 with id, ticket and status_url, and both events are on disk; nothing else is."""
+    """I1, I5: 202 with id, ticket and status_url, and exactly both events are on disk."""
     answer = await intake.report(category="INF-PJU", source_reference="A-1")
 
     assert answer.status_code == 202
@@ -41,7 +41,7 @@ async def test_a_report_is_accepted_while_kafka_is_down(intake: IntakeApp) -> No
 
 
 async def test_lanes_have_files_of_their_own(intake: IntakeApp) -> None:
-    """A fire goes to the emergency lane from every channel, a street lamp to the routine one, a call to the first."""
+    """A fire and a 112 call take the emergency lane, a street lamp the routine lane."""
     await intake.report(category="FIR-KEBAKARAN")
     await intake.report(category="INF-PJU")
     await intake.call()
@@ -50,7 +50,7 @@ async def test_lanes_have_files_of_their_own(intake: IntakeApp) -> None:
 
 
 async def test_the_servers_clock_is_received_at(intake: IntakeApp) -> None:
-    """I8: the channel's time is kept as data, and deadlines count from ours."""
+    """I8: received_at is the server's time; the channel's time is kept as data."""
     await intake.report(occurred_at="2026-11-23T10:00:00+07:00")
     event = (await intake.spooled("reports."))[0].event
     assert event["received_at"] == NOW.isoformat().replace("+00:00", "Z")
@@ -58,7 +58,7 @@ async def test_the_servers_clock_is_received_at(intake: IntakeApp) -> None:
 
 
 async def test_the_clients_trace_goes_on(intake: IntakeApp) -> None:
-    """One trace from the channel to the push; an answer that is a problem names it too."""
+    """The client's trace continues in the events, and problems contain its id."""
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     sent = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
     await intake.report(headers=sent)
@@ -67,7 +67,7 @@ async def test_the_clients_trace_goes_on(intake: IntakeApp) -> None:
 
 
 async def test_a_definite_refusal_leaves_nothing(intake: IntakeApp) -> None:
-    """I2: after a 4xx there is no event, and the answer names field and code but not the value."""
+    """I2: a 4xx stores no event, and the problem names field and code but not the value."""
     answer = await intake.report(place={"latitude": 500, "longitude": 106.6}, reporter={"phone": "0812\x00345"})
     problem = problem_of(answer)
     assert (answer.status_code, problem["code"]) == (422, "invalid")
@@ -78,7 +78,7 @@ async def test_a_definite_refusal_leaves_nothing(intake: IntakeApp) -> None:
 
 
 async def test_an_emergency_is_saved_where_a_report_is_refused(intake: IntakeApp) -> None:
-    """The same faults on /v1/calls: 202, flagged, and the flags stand in both events."""
+    """The same faults on /v1/calls give 202, and both events carry the flags."""
     answer = await intake.call(place={"latitude": 500, "longitude": 106.6}, caller={"phone": "0812\x00345"}, extra=1)
     assert answer.status_code == 202
     assert set(answer.json()["flags"]) == {"location_suspect", "controls_removed", "extra_ignored"}
@@ -88,7 +88,7 @@ async def test_an_emergency_is_saved_where_a_report_is_refused(intake: IntakeApp
 
 @pytest.mark.parametrize("body", [b"{broken", b"[" * 60_000, b'{"text": "\xff"}', b"[]", b""])
 async def test_an_unreadable_call_is_refused_and_kept(intake: IntakeApp, body: bytes) -> None:
-    """Class 1: the channel is told 400, and its bytes go to a person; a repeat tells nobody anything new."""
+    """Class 1: 400, and the bytes are kept for the supervisor; a repeat adds nothing."""
     for _ in range(2):
         assert problem_of(await intake.raw("/v1/calls", body))["code"] == "malformed"
     first, again = await intake.spooled()
@@ -98,7 +98,7 @@ async def test_an_unreadable_call_is_refused_and_kept(intake: IntakeApp, body: b
 
 
 async def test_an_unreadable_report_is_only_refused(intake: IntakeApp) -> None:
-    """Class 1, routine: nobody is told."""
+    """Class 1, routine: 400 and nothing is stored."""
     assert problem_of(await intake.raw("/v1/reports", b"{broken"))["code"] == "malformed"
     assert await intake.spooled() == []
 
@@ -106,7 +106,7 @@ async def test_an_unreadable_report_is_only_refused(intake: IntakeApp) -> None:
 @pytest.mark.parametrize("path", ["/v1/reports", "/v1/calls"])
 @pytest.mark.parametrize("key", [None, "", "wrong", "key-of-laks", "ключ".encode()])
 async def test_nobody_gets_in_without_a_key(intake: IntakeApp, path: str, key: str | bytes | None) -> None:
-    """Class 12, I7: 401, the same body for all, nothing is kept."""
+    """Class 12, I7: 401 with the same body for all, and nothing is stored."""
     headers: dict[str, Any] = {} if key is None else {"X-API-Key": key}
     answer = await intake.client.post(path, json={"text": "a", "call_type": "normal"}, headers=headers)
     problem = problem_of(answer)
@@ -123,7 +123,7 @@ async def test_nobody_gets_in_without_a_key(intake: IntakeApp, path: str, key: s
 
 
 async def test_what_a_channel_may_do_is_its_scopes(intake: IntakeApp) -> None:
-    """Class 12: calls, backfill and exercise need a scope; the three refusals look alike."""
+    """Class 12: calls, backfill and exercise need a scope; the refusals are identical."""
     refused = [
         await intake.raw("/v1/calls", b"{broken", key="laksa"),
         await intake.report(mode="backfill"),
@@ -158,7 +158,7 @@ async def test_only_plain_json_is_read(intake: IntakeApp, headers: dict[str, str
 
 
 async def test_an_endless_body_is_cut_off_while_it_comes(intake: IntakeApp) -> None:
-    """Class 4, I6: 64 KiB is the end, also where no length was declared; the rest is never asked for."""
+    """Class 4, I6: reading stops at 64 KiB, also without a declared length."""
     taken = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -175,7 +175,7 @@ async def test_an_endless_body_is_cut_off_while_it_comes(intake: IntakeApp) -> N
 
 
 async def test_a_slow_body_is_not_waited_for(tmp_path: Path) -> None:
-    """Class 4: 408 after the time that is set, and nothing is kept."""
+    """Class 4: 408 after the configured time, and nothing is stored."""
 
     async def slow() -> AsyncIterator[bytes]:
         yield b'{"text": '
@@ -217,7 +217,7 @@ async def test_a_routine_report_waits_outside_a_spool_that_is_full(tmp_path: Pat
 
 
 async def test_the_documents_describe_what_is_sent(intake: IntakeApp) -> None:
-    """OpenAPI holds the bodies although they are read by hand, without references into nowhere; AsyncAPI the topics."""
+    """OpenAPI documents the bodies without dangling references; AsyncAPI documents the topics."""
     openapi = (await intake.client.get("/openapi.json")).json()
     for path in ("/v1/reports", "/v1/calls"):
         operation = openapi["paths"][path]["post"]

@@ -1,4 +1,4 @@
-"""With more in hand than is set, routine reports wait outside, and emergencies never do."""
+"""Above the limit, routine reports are refused and emergencies are accepted."""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.support.waiting import eventually
 
 
 async def test_past_the_limit_a_routine_report_is_told_to_come_again(tmp_path: Path) -> None:
-    """I4, class 14: 503 with Retry-After as a problem, counted; a fire and a call are accepted beside it."""
+    """I4, class 14: 503 with Retry-After as a problem, counted; a fire and a call are still accepted."""
     async with intake_app(tmp_path, reports_in_hand=1) as intake:
         async with intake.parts.files[Lane.ROUTINE].writing():
             first = asyncio.create_task(intake.report(category="INF-PJU"))

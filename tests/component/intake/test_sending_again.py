@@ -1,4 +1,4 @@
-"""Whatever is sent again is one report, and another body under the same name is never taken for it."""
+"""A repeat is one report, and another body with the same name is never treated as a repeat."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ async def ids(intake: IntakeApp) -> list[str]:
 
 @pytest.mark.parametrize("named", [{"source_reference": "A-1"}, {}])
 async def test_fifty_at_once_are_one_report(intake: IntakeApp, named: dict[str, str]) -> None:
-    """I3: by reference or by Idempotency-Key, all get the same answer, byte for byte."""
+    """I3: fifty concurrent repeats by reference or Idempotency-Key get the same bytes."""
     headers = {} if named else {"Idempotency-Key": "K-1"}
     answers = await asyncio.gather(*(intake.report(headers=headers, **named) for _ in range(FIFTY)))
     assert {answer.status_code for answer in answers} == {202}
@@ -32,13 +32,13 @@ async def test_fifty_at_once_are_one_report(intake: IntakeApp, named: dict[str, 
 
 
 async def test_without_a_name_each_is_a_report(intake: IntakeApp) -> None:
-    """Two citizens may write the same words."""
+    """Without a name, equal bodies are different reports."""
     answers = [await intake.report() for _ in range(2)]
     assert len({answer.json()["report_id"] for answer in answers}) == 2
 
 
 async def test_another_body_is_refused_by_the_strict_policy(intake: IntakeApp) -> None:
-    """I3, class 11: 422, and the first one stands."""
+    """I3, class 11: 422, and the first report is unchanged."""
     await intake.report(source_reference="A-1")
     refused = await intake.report(source_reference="A-1", text="Lain")
     assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_mismatch")
@@ -46,13 +46,13 @@ async def test_another_body_is_refused_by_the_strict_policy(intake: IntakeApp) -
 
 
 async def test_the_same_name_of_another_channel_is_another(intake: IntakeApp) -> None:
-    """Each channel numbers its own reports."""
+    """The same reference of two channels gives two reports."""
     first, second = await intake.report(source_reference="A-1"), await intake.report("112", source_reference="A-1")
     assert first.json()["report_id"] != second.json()["report_id"]
 
 
 async def test_a_reference_and_a_key_are_two_things(intake: IntakeApp) -> None:
-    """A key that reads like somebody's reference is not it."""
+    """A key and a reference with the same text are different names."""
     first = await intake.report(source_reference="A-1")
     second = await intake.report(headers={"Idempotency-Key": "A-1"})
     assert (first.status_code, second.status_code) == (202, 202)
@@ -60,7 +60,7 @@ async def test_a_reference_and_a_key_are_two_things(intake: IntakeApp) -> None:
 
 
 async def test_a_call_system_that_restarts_its_numbers_loses_no_call(intake: IntakeApp) -> None:
-    """Class 11: another call under a used reference is another report, flagged; each repeat finds its own."""
+    """Class 11: another call under a used reference is a new, flagged report; each repeat finds its own."""
     bodies: list[dict[str, Any]] = [{"text": text, "source_reference": "1"} for text in ("kebakaran", "banjir", "ular")]
     first = [await intake.call(**body) for body in bodies]
     again = [await intake.call(**body) for body in bodies]
@@ -72,7 +72,7 @@ async def test_a_call_system_that_restarts_its_numbers_loses_no_call(intake: Int
 
 @pytest.mark.parametrize("first", ["FIR-KEBAKARAN", "INF-PJU"])
 async def test_a_name_is_known_in_both_lanes(intake: IntakeApp, first: str) -> None:
-    """The same reference with a body that takes the other lane is another body, not an unknown one."""
+    """A reference used in one lane is recognised in the other."""
     second = {"FIR-KEBAKARAN": "INF-PJU", "INF-PJU": "FIR-KEBAKARAN"}[first]
     await intake.report(category=first, source_reference="A-1")
     assert (await intake.report(category=second, source_reference="A-1")).status_code == 422
@@ -83,7 +83,7 @@ async def test_a_name_is_known_in_both_lanes(intake: IntakeApp, first: str) -> N
 
 
 async def test_spacing_and_order_make_no_other_body(intake: IntakeApp) -> None:
-    """A client that builds its JSON anew sends the same."""
+    """Spacing and key order do not change the body."""
     bodies = [b'{"text": "a", "source_reference": "A-1"}', b'{ "source_reference":"A-1",\n"text":"\\u0061" }']
     answers = [await intake.raw("/v1/reports", body) for body in bodies]
     assert answers[0].content == answers[1].content
@@ -91,7 +91,7 @@ async def test_spacing_and_order_make_no_other_body(intake: IntakeApp) -> None:
 
 
 async def test_memory_outlives_the_process(tmp_path: Path) -> None:
-    """I3: after a restart a repeat gets the answer of before, in either lane."""
+    """I3: after a restart a repeat gets the first answer, in either lane."""
     async with intake_app(tmp_path) as intake:
         before = [await intake.report(source_reference="A-1"), await intake.call(source_reference="C-1")]
     async with intake_app(tmp_path) as intake:
@@ -101,7 +101,7 @@ async def test_memory_outlives_the_process(tmp_path: Path) -> None:
 
 
 async def test_after_seven_days_a_name_is_forgotten_but_not_the_report(tmp_path: Path) -> None:
-    """I3: the same body then gives the same events again, which everybody has seen."""
+    """I3: after 7 days the same body gives the same events again."""
     async with intake_app(tmp_path) as intake:
         first = await intake.report(source_reference="A-1", category="INF-PJU")
     with sqlite3.connect(tmp_path / "spool" / "routine.db") as file:
@@ -121,7 +121,7 @@ async def test_after_seven_days_a_name_is_forgotten_but_not_the_report(tmp_path:
 
 
 async def test_a_repeat_that_waits_too_long_is_told_to_come_again(intake: IntakeApp) -> None:
-    """I3: while the first is stuck on its disk, a repeat waits a second, then 409 with Retry-After."""
+    """I3: while the first request is stuck, a repeat waits a second and gets 409 with Retry-After."""
     file = intake.parts.files[Lane.ROUTINE]
     async with file.writing():
         twins = [asyncio.create_task(intake.report(source_reference="A-1", category="INF-PJU")) for _ in range(2)]
@@ -136,7 +136,7 @@ async def test_a_repeat_that_waits_too_long_is_told_to_come_again(intake: Intake
 
 @pytest.mark.parametrize("key", ["k" * 201, "ключ".encode()])
 async def test_a_key_that_is_none(intake: IntakeApp, key: str | bytes) -> None:
-    """Refused by the strict policy, ignored and flagged by the lenient one; a blank one counts as not given."""
+    """The strict policy refuses an invalid key, the lenient one flags and ignores it; a blank key counts as missing."""
     headers: dict[str, Any] = {"Idempotency-Key": key}
     refused = await intake.report(headers=headers)
     assert refused.json()["errors"] == [{"path": "Idempotency-Key", "code": "not_a_key"}]
@@ -149,7 +149,7 @@ async def test_a_key_that_is_none(intake: IntakeApp, key: str | bytes) -> None:
 async def test_any_order_of_sending_gives_one_event_per_body(
     intake: IntakeApp, sent: list[tuple[str, str | None]]
 ) -> None:
-    """I3: of all bodies under a name, at once and again, one is accepted, whichever it is, and only once."""
+    """I3: of several bodies with one name, sent concurrently and again, exactly one is accepted once."""
     run = json.dumps(len(await ids(intake)))
     known = set(await ids(intake))
     answers = await asyncio.gather(

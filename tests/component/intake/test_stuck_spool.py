@@ -1,4 +1,4 @@
-"""A disk that does not come back in time is as good as down: the channel is told so, and what follows is accepted."""
+"""A disk that is too slow counts as down; later requests are accepted."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.apps.intake_app import IntakeApp
 
 
 async def test_a_commit_that_takes_too_long_is_a_503(intake: IntakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    """I5, F08: never a 202; sent again with its reference it is one report, whatever became of the first try."""
+    """I5, F08: a slow commit is a 503, never a 202; a repeat with the reference is one report."""
     with monkeypatch.context() as hurried:
         hurried.setattr(spool, "SUBMIT_SECONDS", 1.0)
         async with intake.parts.files[Lane.ROUTINE].writing():

@@ -31,7 +31,7 @@ KNOWN = [endpoint("bpbd-1"), endpoint("bpbd-2"), endpoint("pln-1", "PLN"), endpo
 
 @dataclass
 class Served:
-    """The real application over HTTP, and a view of its database."""
+    """The application over HTTP, and access to its database."""
 
     client: httpx2.AsyncClient
     inside: Notifier
@@ -92,7 +92,7 @@ async def served(database_url: str, tmp_path: Path) -> AsyncIterator[Served]:
 
 
 async def test_a_signed_callback_acknowledges(served: Served) -> None:
-    """The department says who took it; the pushes stop and a fact tells of it, without the note."""
+    """A callback stops the pushes and publishes a fact with the name and without the note."""
     delivery = (await served.delivery()).id
     said = {"by": "Sari", "note": "Unit 3 berangkat", "eta": "2026-11-20T10:15:00+07:00"}
     answer = await served.acknowledge(delivery, said)
@@ -112,7 +112,7 @@ async def test_a_signed_callback_acknowledges(served: Served) -> None:
 
 
 async def test_a_repeated_callback_answers_the_same(served: Served) -> None:
-    """Said again, even by somebody else, the first word stands (idempotent)."""
+    """A repeated callback, even by another person, returns the first acknowledgement."""
     delivery = (await served.delivery()).id
     first = await served.acknowledge(delivery, {"by": "Sari"})
     again = await served.acknowledge(delivery, {"by": "Sari"})
@@ -122,33 +122,33 @@ async def test_a_repeated_callback_answers_the_same(served: Served) -> None:
 
 
 async def test_an_empty_callback_is_enough(served: Served) -> None:
-    """A bare signature acknowledges in the endpoint's own name."""
+    """A signed callback without content acknowledges in the endpoint's name."""
     answer = await served.acknowledge((await served.delivery()).id, b"")
     assert (answer.status_code, answer.json()["by"]) == (200, "bpbd-1")
 
 
 async def test_a_subscribing_department_acknowledges_too(served: Served) -> None:
-    """It was never pushed, but it may call back for the delivery it finds in its list."""
+    """A subscribing department can acknowledge a delivery that was never pushed."""
     delivery = (await served.delivery("bpbd-reads")).id
     assert (await served.acknowledge(delivery, signer="bpbd-reads")).status_code == 200
 
 
 async def test_only_the_delivery_that_was_answered_ends(served: Served) -> None:
-    """Each delivery of a report has a state of its own."""
+    """Other deliveries of the report keep their state."""
     await served.acknowledge((await served.delivery("bpbd-1")).id)
     assert (await served.delivery("bpbd-2")).state is not DeliveryState.ACKNOWLEDGED
 
 
 @pytest.mark.parametrize("delivery", ["6c2b1665-f7fa-451c-ba51-b005cffd2721", "no-id-at-all", "%00"])
 async def test_an_unknown_delivery_is_not_found(served: Served, delivery: str) -> None:
-    """404 for whoever has a good signature."""
+    """An unknown delivery is 404 if the signature is valid."""
     answer = await served.acknowledge(delivery)
     assert (answer.status_code, answer.json()["code"]) == (404, "delivery_unknown")
     assert answer.headers["content-type"] == "application/problem+json"
 
 
 async def test_another_department_is_refused(served: Served) -> None:
-    """A good signature of a department that the delivery was not made for is 403, and changes nothing."""
+    """A valid signature of another department is 403 and changes nothing."""
     answer = await served.acknowledge((await served.delivery()).id, signer="pln-1")
     assert (answer.status_code, answer.json()["code"]) == (403, "other_department")
     assert (await served.delivery()).state is not DeliveryState.ACKNOWLEDGED
@@ -156,7 +156,7 @@ async def test_another_department_is_refused(served: Served) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
 async def test_no_other_method_acknowledges(served: Served, method: str) -> None:
-    """Mail scanners and browsers open links: a GET never acknowledges."""
+    """Only POST acknowledges, because mail scanners and browsers open links."""
     delivery = (await served.delivery()).id
     headers = sign([secret("bpbd-1")], str(delivery), b"", at=datetime.now(UTC))
     answer = await served.client.request(method, f"/v1/deliveries/{delivery}/ack", headers=headers)
@@ -187,7 +187,7 @@ async def test_a_bad_signature_is_refused(served: Served, spoil: dict[str, str])
 
 
 async def test_an_unsigned_callback_is_refused_before_anything_else(served: Served) -> None:
-    """Without a signature nobody learns which deliveries exist."""
+    """An unsigned request does not reveal whether a delivery exists."""
     for delivery in (str((await served.delivery()).id), str(uuid4())):
         answer = await served.client.post(f"/v1/deliveries/{delivery}/ack", json={"by": "Sari"})
         assert answer.status_code == 401
@@ -204,7 +204,7 @@ async def test_an_altered_body_is_refused(served: Served) -> None:
 
 
 async def test_a_recorded_callback_is_good_for_one_delivery(served: Served) -> None:
-    """The path is not signed, so the message id is tied to the first delivery it was used for."""
+    """A recorded callback is refused for another delivery: its message id is bound to the first one."""
     await served.inside.inbox.take_in([assigned(report(1))])
     first, second = (await served.delivery()).id, (await served.delivery(number=1)).id
     assert (await served.acknowledge(first, message_id="msg_mine")).status_code == 200
@@ -229,7 +229,7 @@ async def test_a_recorded_callback_is_good_for_one_delivery(served: Served) -> N
     ],
 )
 async def test_a_body_that_does_not_do_is_a_problem(served: Served, said: Any, status: int) -> None:
-    """Wrong bodies are named with code and path, never with their values, and change nothing."""
+    """An invalid body is a problem with code and path, without values, and changes nothing."""
     answer = await served.acknowledge((await served.delivery()).id, said)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
@@ -237,20 +237,20 @@ async def test_a_body_that_does_not_do_is_a_problem(served: Served, said: Any, s
 
 
 async def test_our_own_push_cannot_be_sent_back_as_an_answer(served: Served) -> None:
-    """A push is signed with the same secret and id; whoever reflects it has acknowledged nothing."""
+    """A reflected push, signed with the same secret and id, does not acknowledge."""
     pushed = {"type": "report.assigned", "timestamp": "2026-11-20T03:00:00Z", "data": {}, "ack_url": "http://x"}
     answer = await served.acknowledge((await served.delivery()).id, pushed)
     assert answer.status_code == 422
 
 
 async def test_control_characters_are_taken_out(served: Served) -> None:
-    """PostgreSQL refuses NUL in text; it must not come that far."""
+    """Control characters are removed before they reach PostgreSQL."""
     answer = await served.acknowledge((await served.delivery()).id, {"by": "Sa\x00ri\x1b", "note": "\x00"})
     assert (answer.status_code, answer.json()["by"]) == (200, "Sari")
 
 
 async def test_endpoints_are_shown_without_secrets(served: Served) -> None:
-    """Operators see whom the notifier knows, and no secret, path or token."""
+    """The list of endpoints shows no secret, path or token."""
     answer = await served.client.get("/v1/endpoints")
     assert [one["id"] for one in answer.json()["endpoints"]] == [one.id for one in KNOWN]
     assert "whsec_" not in answer.text
@@ -258,7 +258,7 @@ async def test_endpoints_are_shown_without_secrets(served: Served) -> None:
 
 
 async def test_deliveries_are_shown_without_personal_data(served: Served) -> None:
-    """Where a report's deliveries stand, and nothing of the reporter."""
+    """The list of deliveries shows their states and no personal data."""
     answer = await served.client.get("/v1/deliveries", params={"report_id": str(report().report_id)})
     listed = answer.json()["deliveries"]
     assert {one["endpoint"] for one in listed} == {"bpbd-1", "bpbd-2", "bpbd-reads"}
@@ -269,7 +269,7 @@ async def test_deliveries_are_shown_without_personal_data(served: Served) -> Non
 
 
 async def test_http_serves_while_kafka_is_down(served: Served) -> None:
-    """Live and answering, but not ready, and saying what is missing."""
+    """Without Kafka the service is live and answers, but is not ready and says why."""
     assert (await served.client.get("/health/live")).status_code == 200
     ready = await served.client.get("/health/ready")
     assert ready.status_code == 503
@@ -283,7 +283,7 @@ async def test_http_serves_while_kafka_is_down(served: Served) -> None:
 
 
 async def test_a_bad_endpoints_file_stops_the_start(tmp_path: Path) -> None:
-    """A notifier that knows nobody to push must not look healthy."""
+    """An invalid endpoints file stops the start."""
     settings = settings_for(sqlite_url(tmp_path / "n.db"), tmp_path, KNOWN)
     settings.endpoints_file.write_text("endpoints: [{id: x, opd: NASA, kind: subscribe}]", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="NASA"):

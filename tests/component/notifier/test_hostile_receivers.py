@@ -1,4 +1,4 @@
-"""What a broken or hostile receiver can do to a push: nothing but make it fail in time (N8)."""
+"""A faulty or hostile receiver can only make a push fail within its deadline (N8)."""
 
 import time
 from dataclasses import replace
@@ -24,7 +24,7 @@ QUICK = replace(EMERGENCY, connect_seconds=0.3, exchange_seconds=0.6)
 
 
 async def push_to(url: str) -> PushResult:
-    """Push something small, under the quick policy."""
+    """Push a small body under the emergency policy."""
     async with webhook_session() as session:
         return await WebhookChannel(session).push(url, {"webhook-id": "1"}, b"{}", QUICK)
 
@@ -39,7 +39,7 @@ async def push_to(url: str) -> PushResult:
     ],
 )
 async def test_a_bad_receiver_fails_in_time(behaviour: Behaviour, error: str) -> None:
-    """The exchange ends by its deadline, as a failure with a code, whatever the receiver does."""
+    """The exchange ends by its deadline with a failure code."""
     async with receiver(behaviour) as department:
         started = time.monotonic()
         result = await push_to(department.url)
@@ -59,16 +59,16 @@ async def test_an_unknown_host_fails() -> None:
 
 
 async def test_an_endless_body_is_cut() -> None:
-    """Of an endless answer a little is read, the connection is closed, and the status stands."""
+    """Only the start of an endless response is read; the status counts and the connection is closed."""
     flood = Flood()
     async with receiver(flood) as department:
         result = await push_to(department.url)
     assert result.accepted
-    assert flood.sent < MANY_BYTES / 4  # what fits into the sockets' buffers, and no more
+    assert flood.sent < MANY_BYTES / 4  # limited by the sockets' buffers
 
 
 async def test_a_redirect_is_an_answer() -> None:
-    """A 307 is not followed: the report goes nowhere that nobody allowed."""
+    """A 307 is not followed."""
     async with receiver() as elsewhere, receiver(answer(307, {"Location": elsewhere.url})) as department:
         result = await push_to(department.url)
     assert (result.status_code, result.failure) == (307, "http_307")
@@ -76,19 +76,19 @@ async def test_a_redirect_is_an_answer() -> None:
 
 
 async def test_retry_after_is_handed_on() -> None:
-    """The receiver's wish is part of the result."""
+    """The result contains the Retry-After header."""
     async with receiver(answer(429, {"Retry-After": "7"})) as department:
         assert (await push_to(department.url)).retry_after == "7"
 
 
 async def test_a_web_page_with_200_is_accepted() -> None:
-    """What a 2xx says in its body does not matter."""
+    """A 2xx is accepted with any body."""
     async with receiver(answer(200, body=b"<html>ok</html>")) as department:
         assert (await push_to(department.url)).accepted
 
 
 async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports go to the department, not to whatever the environment calls a proxy."""
+    """Proxy settings of the environment are ignored."""
     async with receiver() as proxy, receiver() as department:
         monkeypatch.setenv("http_proxy", proxy.url)
         assert (await push_to(department.url)).accepted

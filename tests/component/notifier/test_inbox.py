@@ -1,4 +1,4 @@
-"""What is in the database before an offset moves, and what departments' answers do to it."""
+"""The inbox: deliveries are committed before the offset moves, and answers end them."""
 
 import asyncio
 from datetime import timedelta
@@ -16,7 +16,7 @@ TWO = [endpoint("bpbd-1"), endpoint("bpbd-2"), endpoint("pln-1", "PLN")]
 
 
 async def test_each_endpoint_has_a_delivery_of_its_own(database_url: str) -> None:
-    """One row per (event, endpoint), whose id is derived from both (N1)."""
+    """There is one row per (event, endpoint), with an id derived from both (N1)."""
     async with notifier(database_url, TWO) as service:
         assignment = assigned(report())
         await service.inbox.take_in([assignment])
@@ -32,7 +32,7 @@ async def test_each_endpoint_has_a_delivery_of_its_own(database_url: str) -> Non
 
 
 async def test_a_success_does_not_hide_a_failure(database_url: str) -> None:
-    """Of two endpoints one takes the report and one does not: each says so for itself (N1)."""
+    """Of two endpoints one succeeds and one fails; each delivery keeps its own state (N1)."""
     async with receiver() as good:
         known = [endpoint("bpbd-1", url=good.url), endpoint("bpbd-2", url="http://127.0.0.1:1/")]
         async with notifier(database_url, known) as service:
@@ -45,7 +45,7 @@ async def test_a_success_does_not_hide_a_failure(database_url: str) -> None:
 
 
 async def test_the_same_event_again_changes_nothing(database_url: str) -> None:
-    """Kafka may hand an event out twice, twice in one batch, or after the endpoints file changed."""
+    """A repeated event changes nothing, also within a batch or after a change of the endpoints file."""
     async with notifier(database_url, TWO[:1]) as service:
         await service.inbox.take_in([assigned(report()), assigned(report())])
         await service.inbox.take_in([assigned(report())])
@@ -56,7 +56,7 @@ async def test_the_same_event_again_changes_nothing(database_url: str) -> None:
 
 
 async def test_an_informed_department_has_no_clock(database_url: str) -> None:
-    """It is pushed like the owner, but nothing runs against it."""
+    """An informed department is pushed and has no deadline."""
     async with notifier(database_url, TWO) as service:
         await service.inbox.take_in([assigned(report(), "PLN", role="informed")])
         [delivery] = await service.store.of_report(report().report_id)
@@ -65,7 +65,7 @@ async def test_an_informed_department_has_no_clock(database_url: str) -> None:
 
 
 async def test_a_subscribing_department_has_a_row_and_a_clock_but_no_push(database_url: str) -> None:
-    """It reads its topic itself; its delivery stays pending until it has answered."""
+    """A subscribing department's delivery is not pushed and stays pending until it answers."""
     async with notifier(database_url, [endpoint("bpbd-reads", url=None)]) as service:
         await service.inbox.take_in([assigned(report())])
         assert await service.push_due() == 0
@@ -78,7 +78,7 @@ async def test_a_subscribing_department_has_a_row_and_a_clock_but_no_push(databa
 
 
 async def test_a_report_without_endpoint_goes_to_the_live_room(database_url: str) -> None:
-    """Its own department stays named, the Live Room is pushed, and a metric alarms."""
+    """The Live Room is pushed, the department stays on record, and a metric counts it."""
     async with receiver() as desk, notifier(database_url, [endpoint("live-1", "LIVEROOM", url=desk.url)]) as service:
         await service.inbox.take_in([assigned(report())])
         assert await service.push_due() == 1
@@ -88,7 +88,7 @@ async def test_a_report_without_endpoint_goes_to_the_live_room(database_url: str
 
 
 async def test_without_any_endpoint_a_row_keeps_the_alarm_on(database_url: str) -> None:
-    """Nobody can be pushed, but the report is not silently gone (N3)."""
+    """Without any endpoint a delivery still exists and alarms (N3)."""
     async with notifier(database_url, []) as service:
         await service.inbox.take_in([assigned(report())])
         [delivery] = await service.store.of_report(report().report_id)
@@ -101,7 +101,7 @@ async def test_without_any_endpoint_a_row_keeps_the_alarm_on(database_url: str) 
 
 
 async def test_history_is_never_pushed(database_url: str) -> None:
-    """A backfilled report leaves an inbox row and no delivery, even after it is read again."""
+    """A backfilled report creates an inbox row and no delivery, also when repeated."""
     history = report(mode=Mode.BACKFILL, lane="routine")
     async with notifier(database_url, TWO, lane=Lane.ROUTINE) as service:
         await service.inbox.take_in([assigned(history)])
@@ -111,7 +111,7 @@ async def test_history_is_never_pushed(database_url: str) -> None:
 
 
 async def test_a_drill_reaches_drill_endpoints_only(database_url: str) -> None:
-    """An exercise takes the real path to endpoints marked so, and its lifecycle facts are marked."""
+    """An exercise reaches only exercise endpoints, and its facts carry the mode."""
     drill = report(mode=Mode.EXERCISE)
     async with receiver() as real, receiver() as training:
         known = [endpoint(url=real.url), endpoint("bpbd-drill", url=training.url, exercise=True)]
@@ -125,7 +125,7 @@ async def test_a_drill_reaches_drill_endpoints_only(database_url: str) -> None:
 
 
 async def test_an_answer_stops_that_departments_pushes_only(database_url: str) -> None:
-    """The department that answered is left alone; another one's pushes of the report go on (N12)."""
+    """An answer stops the pushes to that department only (N12)."""
     async with notifier(database_url, TWO) as service:
         await service.inbox.take_in([assigned(report()), assigned(report(), "PLN", role="informed")])
         await service.inbox.note_answers([status_changed(report(), "BPBD", "in_progress")])
@@ -139,7 +139,7 @@ async def test_an_answer_stops_that_departments_pushes_only(database_url: str) -
 
 
 async def test_an_answer_that_overtakes_its_report_counts(database_url: str) -> None:
-    """Two topics have no order between them: a delivery made after the answer is born acknowledged."""
+    """If the answer arrives before the report, the new delivery is already acknowledged."""
     async with notifier(database_url, TWO) as service:
         await service.inbox.note_answers([status_changed(report())])
         await service.inbox.take_in([assigned(report())])
@@ -150,7 +150,7 @@ async def test_an_answer_that_overtakes_its_report_counts(database_url: str) -> 
 
 
 async def test_the_same_answer_again_tells_nothing_new(database_url: str) -> None:
-    """One acknowledgement, one fact."""
+    """A repeated answer publishes no second fact."""
     async with notifier(database_url, TWO[:1]) as service:
         await service.inbox.take_in([assigned(report())])
         await service.inbox.note_answers([status_changed(report()), status_changed(report())])
@@ -159,7 +159,7 @@ async def test_the_same_answer_again_tells_nothing_new(database_url: str) -> Non
 
 
 async def test_answers_and_reports_at_the_same_time_meet(database_url: str) -> None:
-    """However the two transactions interleave, no delivery stays open against an answer."""
+    """Concurrent answers and reports leave no delivery open."""
     async with notifier(database_url, TWO) as service:
         reports = [report(number) for number in range(20)]
         await asyncio.gather(
@@ -172,7 +172,7 @@ async def test_answers_and_reports_at_the_same_time_meet(database_url: str) -> N
 
 
 async def test_a_batch_is_taken_in_as_one(database_url: str) -> None:
-    """Five hundred routine assignments become five hundred deliveries."""
+    """A batch of 500 assignments creates 500 deliveries."""
     batch = [assigned(report(number, lane="routine", category="INF-PJU")) for number in range(500)]
     async with notifier(database_url, TWO[:1], lane=Lane.ROUTINE) as service:
         await service.inbox.take_in(batch)
@@ -182,7 +182,7 @@ async def test_a_batch_is_taken_in_as_one(database_url: str) -> None:
 
 
 async def test_facts_hold_no_personal_data(database_url: str) -> None:
-    """What is kept for ever says nothing of the reporter, the text or the exact place (S4)."""
+    """Lifecycle facts contain nothing of the reporter, the text or the exact place (S4)."""
     async with receiver() as department, notifier(database_url, [endpoint(url=department.url)]) as service:
         await service.inbox.take_in([assigned(report())])
         await service.push_due()

@@ -1,4 +1,4 @@
-"""Leases: who may push, and what becomes of the work of a worker that died, hung or failed."""
+"""Leases: exclusive claims, and recovery from a worker that died, hung or failed."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ DELIVERED = PushDecision(DeliveryState.DELIVERED, None)
 
 
 async def claim(service: Notifier, token: str) -> list[Claimed]:
-    """Lease whatever is due, as a worker that then goes away."""
+    """Lease all due deliveries, as a worker that then disappears."""
     now = service.clock()
     ids = await service.store.due(service.push_loop._quotas(), now)
     async with service.store.transaction() as work:
@@ -27,7 +27,7 @@ async def claim(service: Notifier, token: str) -> list[Claimed]:
 
 
 async def test_what_is_leased_is_not_due(database_url: str) -> None:
-    """Two workers that look at the same moment never hold the same delivery."""
+    """Two concurrent workers never claim the same delivery."""
     async with notifier(database_url, [endpoint()]) as service:
         await service.inbox.take_in([assigned(report())])
         now = service.clock()
@@ -42,7 +42,7 @@ async def test_what_is_leased_is_not_due(database_url: str) -> None:
 
 
 async def test_a_dead_workers_delivery_is_pushed_again(database_url: str) -> None:
-    """15 s after a kill, in another process, the delivery goes out under the same webhook-id (F18, F19)."""
+    """15 s after a kill, another process pushes the delivery with the same webhook-id (F18, F19)."""
     clock = TestClock()
     async with receiver() as department:
         known = [endpoint(url=department.url)]
@@ -63,7 +63,7 @@ async def test_a_dead_workers_delivery_is_pushed_again(database_url: str) -> Non
 
 
 async def test_a_stale_result_changes_nothing(database_url: str) -> None:
-    """A worker that wakes up after its lease cannot overwrite what the next one did, and tells no fact (N14, F20)."""
+    """A worker that resumes after its lease expired changes nothing and publishes no fact (N14, F20)."""
     async with notifier(database_url, [endpoint()]) as service:
         await service.inbox.take_in([assigned(report())])
         [stale] = await claim(service, "stale")
@@ -83,7 +83,7 @@ async def test_a_stale_result_changes_nothing(database_url: str) -> None:
 
 
 async def test_an_answer_during_a_push_stands(database_url: str) -> None:
-    """The department answers before we have read its 2xx: acknowledged it is, and stays (F37)."""
+    """An acknowledgement during a push is kept (F37)."""
     async with receiver(hang) as department, notifier(database_url, [endpoint(url=department.url)]) as service:
         await service.inbox.take_in([assigned(report())])
         await service.push_loop.start_due()
@@ -97,7 +97,7 @@ async def test_an_answer_during_a_push_stands(database_url: str) -> None:
 
 @pytest.mark.parametrize("column", ["data", "policy"])
 async def test_a_report_that_breaks_our_own_code_backs_off(database_url: str, column: str) -> None:
-    """What makes the push_loop itself raise is a failed try on the schedule, never a hot loop (N15)."""
+    """An unexpected error in the push loop counts as a failed try and follows the schedule (N15)."""
     async with receiver() as department, notifier(database_url, [endpoint(url=department.url)]) as service:
         await service.inbox.take_in([assigned(report())])
         async with service.engine.begin() as connection:
@@ -113,7 +113,7 @@ async def test_a_report_that_breaks_our_own_code_backs_off(database_url: str, co
 
 
 async def test_an_endpoint_without_secret_is_a_failed_try_that_pages(database_url: str) -> None:
-    """A delivery to an endpoint that left the file goes on failing loudly, with its frozen address."""
+    """A delivery to a removed endpoint keeps failing with an alarm."""
     async with receiver() as department:
         async with notifier(database_url, [endpoint(url=department.url)]) as before:
             await before.inbox.take_in([assigned(report())])
@@ -126,7 +126,7 @@ async def test_an_endpoint_without_secret_is_a_failed_try_that_pages(database_ur
 
 
 async def test_a_changed_address_does_not_move_old_deliveries(database_url: str) -> None:
-    """Endpoints are frozen at first sight; a changed secret signs at once, beside the previous one (F38)."""
+    """Existing deliveries keep their address; a changed secret signs at once, together with the previous one (F38)."""
     async with receiver() as old, receiver() as new:
         before = endpoint(url=old.url)
         async with notifier(database_url, [before]) as service:
@@ -140,7 +140,7 @@ async def test_a_changed_address_does_not_move_old_deliveries(database_url: str)
 
 
 async def test_a_hanging_receiver_leaves_room_for_new_emergencies(database_url: str) -> None:
-    """Retries fill half the slots of an endpoint at most, and other endpoints are not touched at all."""
+    """Retries use at most half the slots of an endpoint and none of other endpoints."""
     async with receiver(hang) as stuck, receiver() as healthy:
         known = [endpoint("bpbd-1", url=stuck.url), endpoint("pln-1", "PLN", url=healthy.url)]
         async with notifier(database_url, known) as service:
@@ -161,7 +161,7 @@ async def test_a_hanging_receiver_leaves_room_for_new_emergencies(database_url: 
 
 
 async def test_untried_deliveries_go_first(database_url: str) -> None:
-    """A flood of repeats does not keep a new emergency waiting."""
+    """Untried deliveries are claimed before retries."""
     async with notifier(database_url, [endpoint()]) as service:
         await service.inbox.take_in([assigned(report(number)) for number in range(6)])
         await claim(service, "dead")
@@ -172,7 +172,7 @@ async def test_untried_deliveries_go_first(database_url: str) -> None:
 
 
 async def test_the_loop_pushes_as_soon_as_something_is_taken_in(database_url: str) -> None:
-    """The running loop is woken by new work and stops when told, with nothing in hand."""
+    """New deliveries wake the running loop; it stops with no push in progress."""
     async with receiver() as department, notifier(database_url, [endpoint(url=department.url)]) as service:
         stopping = asyncio.Event()
         loop = asyncio.create_task(service.push_loop.run(stopping))
@@ -185,7 +185,7 @@ async def test_the_loop_pushes_as_soon_as_something_is_taken_in(database_url: st
 
 
 async def test_a_routine_delivery_is_exhausted_with_an_alarm(database_url: str) -> None:
-    """After the tenth failure the delivery is listed, told of and counted, and an answer still ends it (N3)."""
+    """After the tenth failure a delivery is listed and counted as exhausted, and can still be acknowledged (N3)."""
     body = report(lane="routine", category="INF-PJU")
     async with (
         receiver(answer(500)) as department,
@@ -208,7 +208,7 @@ async def test_a_routine_delivery_is_exhausted_with_an_alarm(database_url: str) 
 
 
 async def test_a_forgotten_delivery_is_noticed(database_url: str) -> None:
-    """A row that is due for more than 15 s shows in the metrics, whoever forgot it (N10's figure)."""
+    """A delivery overdue by more than 15 s is shown in the metrics (figure of N10)."""
     async with notifier(database_url, [endpoint()]) as service:
         await service.inbox.take_in([assigned(report())])
         await service.watch.look()
@@ -219,7 +219,7 @@ async def test_a_forgotten_delivery_is_noticed(database_url: str) -> None:
 
 
 async def test_lifecycle_ids_tell_the_tries_apart(database_url: str) -> None:
-    """The third failure is not the first one, and the same failure told twice is one."""
+    """Each try has its own event id, and a repeated fact has the same id."""
     async with notifier(database_url, [endpoint(url="http://127.0.0.1:1/")]) as service:
         await service.inbox.take_in([assigned(report())])
         for _ in range(3):

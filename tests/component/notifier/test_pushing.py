@@ -1,4 +1,4 @@
-"""The send loop against real receivers on real sockets."""
+"""The push loop with real receivers on real sockets."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.support.receivers import answer, receiver
 
 
 async def test_an_emergency_is_pushed_whole_and_signed(database_url: str) -> None:
-    """The first push carries the full report, a signature that the department can check, and the address to answer."""
+    """The first push contains the full report, a valid signature and the ack_url."""
     async with receiver() as department, notifier(database_url, [endpoint(url=department.url)]) as service:
         await service.inbox.take_in([assigned(report())])
         assert await service.push_due() == 1
@@ -23,7 +23,7 @@ async def test_an_emergency_is_pushed_whole_and_signed(database_url: str) -> Non
 
 
 async def test_an_emergency_is_pushed_again_until_it_is_acknowledged(database_url: str) -> None:
-    """A 2xx does not end an emergency: the same delivery comes again on the schedule, with the same webhook-id (N5)."""
+    """After a 2xx an emergency is pushed again on schedule with the same webhook-id (N5)."""
     async with receiver() as department, notifier(database_url, [endpoint(url=department.url)]) as service:
         await service.inbox.take_in([assigned(report())])
         for delay in (0.0, 1.1, 2.2, 4.4, 8.8, 16.5, 33.0, 66.0, 66.0):
@@ -39,7 +39,7 @@ async def test_an_emergency_is_pushed_again_until_it_is_acknowledged(database_ur
 
 
 async def test_a_routine_push_is_thin_and_made_once(database_url: str) -> None:
-    """A routine push names the report and its kecamatan, holds no personal data, and a 2xx ends the pushing."""
+    """A routine push has the report's id and kecamatan and no personal data; a 2xx ends it."""
     body = report(lane="routine", category="INF-PJU", channel="laksa")
     lamp = endpoint("dishub-1", "DISHUB")
     async with (
@@ -60,7 +60,7 @@ async def test_a_routine_push_is_thin_and_made_once(database_url: str) -> None:
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 410, 429, 500, 502])
 async def test_an_emergency_survives_every_refusal(database_url: str, status: int) -> None:
-    """Whatever a receiver answers but 2xx is a failed try that is made again, and a redirect is not followed."""
+    """Every answer except 2xx is a failed try that is repeated; redirects are not followed."""
     async with receiver() as elsewhere, receiver(answer(), answer(status, {"Location": elsewhere.url})) as department:
         async with notifier(database_url, [endpoint(url=department.url)]) as service:
             await service.inbox.take_in([assigned(report())])

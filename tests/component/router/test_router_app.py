@@ -9,16 +9,14 @@ from faststream.kafka import TestKafkaBroker
 from prometheus_client import CollectorRegistry
 from starlette.testclient import TestClient
 
-from services.router.app import build_app, build_rule
-from services.router.handlers import subscription
-from services.router.metrics import WaitingReports
+from services.router.app import build_app, build_consumer
 from services.router.routing_table import RoutingTableError
 from services.router.settings import RouterSettings
 from shared.domain.lanes import Lane
 from shared.events.catalogue import ASSIGNED, UNREADABLE
 from shared.messaging.received import Record
-from shared.messaging.subscribing import make_broker, subscribe
 from shared.observability.metrics import MessagingMetrics
+from shared.process.health import Health
 from shared.settings import KafkaSettings
 from tests.support.builders.records import consumer_record, submitted, submitted_record
 from tests.support.kafka.producer import InMemoryProducer, headers
@@ -35,24 +33,21 @@ class _Router:
         self.lane = lane
         self.producer = InMemoryProducer()
         self.registry = CollectorRegistry()
-        settings = _settings(lane)
-        self.broker = make_broker(settings)
-        rule = build_rule(
-            settings,
+        self.consumer = build_consumer(
+            _settings(lane),
             self.producer,
             self.registry,
             MessagingMetrics(self.registry),
+            health=Health(),
             stopping=asyncio.Event(),
-            halt=lambda _reason: None,
-            waiting=WaitingReports(lambda _place: 0),
         )
-        self.subscriber = subscribe(self.broker, subscription(lane), rule, settings=settings)
 
     async def take(self, records: Sequence[Record]) -> None:
         """Hand records over as Kafka would to this lane."""
-        async with TestKafkaBroker(self.broker):
+        (subscriber,) = self.consumer.subscribers.values()
+        async with TestKafkaBroker(self.consumer.broker):
             for message in [tuple(records)] if self.lane is Lane.ROUTINE else records:
-                await self.subscriber.process_message(message)
+                await subscriber.process_message(message)
 
     def topics(self) -> list[str]:
         """Where records went, without the lifecycle."""

@@ -1,37 +1,50 @@
 """The live feed: one query for all viewers, told within two seconds, and an end when the service stops."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
+from fastapi.sse import KEEPALIVE_COMMENT
 from prometheus_client import CollectorRegistry
 
-from services.stats.board.feed import LiveFeed, server_sent_event
+from services.stats.board.feed import LiveFeed
 from services.stats.metrics import StatsMetrics
 from services.stats.queries import StatsQueries
 from services.stats.store import StatsStore
 from tests.support.builders import lifecycle
 from tests.support.builders.fact_sets import facts
 
+COUNTED = "event: counted"
+
 
 @dataclass
 class Page:
-    """A board that counts how often it is rendered."""
+    """A board that counts how often it is rendered; ``meanwhile`` happens while its figures are being read."""
 
     renderings: int = 0
+    meanwhile: Callable[[], Awaitable[object]] | None = None
 
     async def render(self) -> str:
         """Its next version."""
         self.renderings += 1
-        return f"<p>versi {self.renderings}</p>"
+        shown = f"<p>versi {self.renderings}</p>"
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return shown
+
+
+def feed_of(queries: StatsQueries, page: Page) -> LiveFeed:
+    """A feed that looks when it is told to."""
+    return LiveFeed(queries, page.render, StatsMetrics(CollectorRegistry()))
 
 
 @asynccontextmanager
 async def watched(queries: StatsQueries, page: Page) -> AsyncIterator[LiveFeed]:
     """A feed that runs."""
-    feed = LiveFeed(queries, page.render, StatsMetrics(CollectorRegistry()))
+    feed = feed_of(queries, page)
     stopping = asyncio.Event()
     running = asyncio.create_task(feed.run(stopping))
     yield feed
@@ -39,37 +52,214 @@ async def watched(queries: StatsQueries, page: Page) -> AsyncIterator[LiveFeed]:
     await running
 
 
+@asynccontextmanager
+async def viewing(feed: LiveFeed, revision: int = -1) -> AsyncIterator[AsyncGenerator[bytes]]:
+    """A connected viewer whose page shows a revision; it leaves at the end."""
+    async with contextlib.aclosing(feed.stream(revision)) as viewer:
+        assert await anext(viewer) == KEEPALIVE_COMMENT
+        yield viewer
+
+
 async def next_event(viewer: AsyncIterator[bytes], seconds: float = 5.0) -> str:
     """The next thing that a viewer gets."""
     return (await asyncio.wait_for(anext(viewer), seconds)).decode()
 
 
+async def count(store: StatsStore, number: int) -> None:
+    """Count one more report: the revision grows by one."""
+    await store.record_facts(facts(lifecycle.registered(number)))
+
+
 async def test_a_change_reaches_every_viewer_from_one_rendering(store: StatsStore, queries: StatsQueries) -> None:
     """Fifty viewers, one query; the change is there within two seconds."""
     page = Page()
-    async with watched(queries, page) as feed:
-        viewers = [feed.stream() for _ in range(50)]
-        await asyncio.gather(*(next_event(viewer) for viewer in viewers))
+    async with watched(queries, page) as feed, contextlib.AsyncExitStack() as stack:
+        viewers = [await stack.enter_async_context(viewing(feed)) for _ in range(50)]
         first = await asyncio.gather(*(next_event(viewer) for viewer in viewers))
         assert len(set(first)) == 1
         assert page.renderings == 1
         began = asyncio.get_running_loop().time()
-        await store.record_facts(facts(lifecycle.registered()))
+        await count(store, 1)
         second = await asyncio.gather(*(next_event(viewer) for viewer in viewers))
         assert asyncio.get_running_loop().time() - began < 2.0
         assert len(set(second)) == 1
         assert page.renderings == 2
-        assert "event: counted" in second[0]
+        assert COUNTED in second[0]
+
+
+async def test_what_is_counted_before_the_stream_connects_is_sent_at_once(
+    store: StatsStore, queries: StatsQueries
+) -> None:
+    """The page shows revision 0, others have got revision 1 already: no refresh is waited for."""
+    feed = feed_of(queries, Page())
+    async with viewing(feed) as first:
+        await count(store, 1)
+        await feed.look()
+        assert "versi 1" in await next_event(first)
+        async with viewing(feed, revision=0) as late:
+            sent = await next_event(late)
+    assert sent.startswith(COUNTED)
+    assert "versi 1" in sent
+    assert "\nid: 1\n" in sent
+
+
+async def test_a_page_that_is_up_to_date_is_sent_nothing_until_something_changes(
+    store: StatsStore, queries: StatsQueries
+) -> None:
+    """Its stream begins with the next version."""
+    page = Page()
+    feed = feed_of(queries, page)
+    async with viewing(feed):
+        await count(store, 1)
+        await feed.look()
+        async with viewing(feed, revision=1) as late:
+            assert not await feed.look()
+            assert page.renderings == 1
+            await count(store, 2)
+            await feed.look()
+            sent = await next_event(late)
+    assert "versi 2" in sent
+    assert COUNTED in sent
+
+
+async def test_a_viewer_that_connects_again_has_the_newest_state_at_once(
+    store: StatsStore, queries: StatsQueries
+) -> None:
+    """It names the last event that it got; the other parts of its page are loaded again too."""
+    feed = feed_of(queries, Page())
+    async with viewing(feed):
+        await feed.look()
+        async with viewing(feed) as lost:
+            assert "\nid: 0\n" in await next_event(lost)
+        for number in (1, 2):
+            await count(store, number)
+            await feed.look()
+        async with viewing(feed, revision=0) as again:
+            sent = await next_event(again)
+    assert "versi 3" in sent
+    assert "\nid: 2\n" in sent
+    assert COUNTED in sent
+
+
+async def test_a_viewer_that_connects_during_a_rendering_gets_it_when_it_is_newer(
+    store: StatsStore, queries: StatsQueries
+) -> None:
+    """Its page was rendered before the fact that the rendering under way shows."""
+    page = Page()
+    feed = feed_of(queries, page)
+    async with contextlib.AsyncExitStack() as stack:
+        late: list[AsyncGenerator[bytes]] = []
+
+        async def connect() -> None:
+            late.append(await stack.enter_async_context(viewing(feed, revision=0)))
+
+        await stack.enter_async_context(viewing(feed))
+        await count(store, 1)
+        page.meanwhile = connect
+        await feed.look()
+        assert "versi 1" in await next_event(late[0])
+
+
+async def test_a_viewer_that_connects_during_a_rendering_is_not_set_back(
+    store: StatsStore, queries: StatsQueries
+) -> None:
+    """Its page shows a fact that was counted after the rendering had read its revision."""
+    page = Page()
+    feed = feed_of(queries, page)
+    async with contextlib.AsyncExitStack() as stack:
+        late: list[AsyncGenerator[bytes]] = []
+
+        async def count_and_connect() -> None:
+            page.meanwhile = None
+            await count(store, 1)
+            late.append(await stack.enter_async_context(viewing(feed, revision=1)))
+
+        await stack.enter_async_context(viewing(feed))
+        page.meanwhile = count_and_connect
+        await feed.look()
+        assert await feed.look()
+        sent = await next_event(late[0])
+    assert "versi 2" in sent
+    assert "\nid: 1\n" in sent
+
+
+async def test_what_is_counted_during_a_rendering_is_news_again(store: StatsStore, queries: StatsQueries) -> None:
+    """The version's id is the revision from before its figures were read."""
+    page = Page()
+    feed = feed_of(queries, page)
+
+    async def count_one() -> None:
+        page.meanwhile = None
+        await count(store, 1)
+
+    async with viewing(feed) as viewer:
+        page.meanwhile = count_one
+        await feed.look()
+        assert "\nid: 0\n" in await next_event(viewer)
+        assert await feed.look()
+        sent = await next_event(viewer)
+    assert "versi 2" in sent
+    assert COUNTED in sent
+
+
+async def test_a_slow_viewer_still_hears_that_something_was_counted(store: StatsStore, queries: StatsQueries) -> None:
+    """It missed the version with the change and gets the refresh after it: its 112 table is loaded again."""
+    feed = feed_of(queries, Page())
+    async with viewing(feed) as slow:
+        await feed.look()
+        await next_event(slow)
+        await count(store, 1)
+        await feed.look()
+        await feed.look(refresh=True)
+        sent = await next_event(slow)
+    assert "versi 3" in sent
+    assert COUNTED in sent
+
+
+@pytest.mark.usefixtures("store")
+async def test_a_refresh_alone_does_not_load_other_parts_again(queries: StatsQueries) -> None:
+    """Ages grow, but nothing was counted."""
+    feed = feed_of(queries, Page())
+    async with viewing(feed) as viewer:
+        await feed.look()
+        await next_event(viewer)
+        await feed.look(refresh=True)
+        sent = await next_event(viewer)
+    assert "versi 2" in sent
+    assert COUNTED not in sent
+
+
+@pytest.mark.usefixtures("store")
+async def test_a_restored_database_reaches_pages_with_a_higher_revision(queries: StatsQueries) -> None:
+    """A revision that went back does not leave a page as it was for good."""
+    feed = feed_of(queries, Page())
+    async with viewing(feed):
+        await feed.look()
+        async with viewing(feed, revision=500) as viewer:
+            await feed.look(refresh=True)
+            sent = await next_event(viewer)
+    assert "versi 2" in sent
+    assert COUNTED in sent
+
+
+async def test_the_first_viewer_after_a_while_gets_no_old_version(store: StatsStore, queries: StatsQueries) -> None:
+    """What was rendered for others before nobody watched says that it is live, and is not."""
+    feed = feed_of(queries, Page())
+    async with viewing(feed):
+        await count(store, 1)
+        await feed.look()
+    async with viewing(feed, revision=0) as later:
+        assert await feed.look()
+        assert "versi 2" in await next_event(later)
 
 
 async def test_without_viewers_nothing_is_rendered(store: StatsStore, queries: StatsQueries) -> None:
     """A board that nobody watches costs nothing."""
     page = Page()
     async with watched(queries, page) as feed:
-        await store.record_facts(facts(lifecycle.registered()))
-        viewer = feed.stream()
-        await next_event(viewer)
-        assert "versi 1" in await next_event(viewer)
+        await count(store, 1)
+        async with viewing(feed) as viewer:
+            assert "versi 1" in await next_event(viewer)
         assert page.renderings == 1
 
 
@@ -97,9 +287,3 @@ async def test_streams_end_when_the_service_stops(queries: StatsQueries) -> None
         await next_event(viewer)
     rest = [event async for event in viewer]
     assert len(rest) <= 1
-
-
-def test_a_page_of_many_lines_is_one_event() -> None:
-    """Each line is a data line; an empty line ends the event."""
-    assert server_sent_event("<p>\na\n</p>") == "data: <p>\ndata: a\ndata: </p>\n\n"
-    assert server_sent_event("", event="counted") == "event: counted\ndata: \n\n"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from services.cli.run.draining import groups
 from services.router.app import build_app
 from services.router.settings import RouterSettings
 from shared.domain.lanes import Lane
+from shared.events.groups import topics_by_group
 from shared.messaging import access, topic_specs
 from shared.settings import KafkaSettings
 from tests.support.deploy.manifests import BASE, FOLDER, OVERLAYS, Manifest, Manifests, read, texts
@@ -145,7 +145,7 @@ def test_nothing_is_let_through_by_default(manifests: Manifests) -> None:
 def test_scaling_follows_the_lag_of_groups_that_there_are(manifests: Manifests) -> None:
     """Each group is one of the code's and reads the topic that is named; nobody gets more replicas than partitions."""
     partitions = {spec.name: spec.partitions for spec in topic_specs.all_topics(["DISHUB"])}
-    reading = groups()
+    reading = topics_by_group(["DISHUB"])
     scaled = {one.spec["scaleTargetRef"]["name"]: one for one in manifests.of("ScaledObject")}
     assert scaled.keys() == {one.name for one in manifests.of("Deployment")}
     for name, one in scaled.items():

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from services.cli.run.draining import Lag, groups
+from services.cli.run.draining import Lag, lag_of
 from shared.domain.lanes import Lane
 from shared.errors import BrokerUnavailable
 from shared.events import topics
+from shared.events.groups import topics_by_group
 from tests.support.kafka.brokers import pipeline_kafka
 from tests.support.kafka.client import write_raw
 from tests.support.waiting import eventually
@@ -13,7 +14,7 @@ from tests.support.waiting import eventually
 
 async def test_what_a_group_has_not_read_is_its_lag(tmp_path: Path) -> None:
     """Three records that nobody has read are the lag of the groups that read their topic, and of no other."""
-    async with pipeline_kafka(tmp_path) as kafka, Lag(kafka) as lag:
+    async with pipeline_kafka(tmp_path) as kafka, lag_of(kafka) as lag:
         await eventually(lambda: _nothing_is_unread(lag))
         await write_raw(kafka, topics.reports(Lane.ROUTINE), [(b"{}", [])] * 3)
         await write_raw(kafka, topics.department("DISHUB"), [(b"{}", [])] * 2)
@@ -27,6 +28,6 @@ async def test_what_a_group_has_not_read_is_its_lag(tmp_path: Path) -> None:
 async def _nothing_is_unread(lag: Lag) -> bool:
     """Kafka makes its topic of offsets when it is first asked, and has no coordinator until then."""
     try:
-        return await lag.unread() == dict.fromkeys(groups(), 0)
+        return await lag.unread() == dict.fromkeys(topics_by_group(()), 0)
     except BrokerUnavailable:
         return False

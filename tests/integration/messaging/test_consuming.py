@@ -6,7 +6,7 @@ import pytest
 
 from services.cli.run.embedded_kafka import EmbeddedKafka
 from shared.messaging import ack_rule
-from shared.messaging.consuming import Consumption
+from shared.messaging.consumer import Consumer
 from shared.settings import KafkaSettings
 from tests.support.apps.consuming import Echo
 from tests.support.builders.records import submitted, submitted_headers
@@ -95,9 +95,9 @@ async def test_a_bad_deploy_stops_and_loses_nothing(
     await write_raw(kafka, echo.topic, [_good(number) for number in range(40)])
     echo.broken = True
 
-    async with echo.running() as consumption:
-        await eventually(lambda: bool(echo.halted), 60)
-        await eventually(lambda: _stopped(consumption), 30)
+    async with echo.running() as consumer:
+        await eventually(lambda: bool(echo.health.halted), 60)
+        await eventually(lambda: _stopped(consumer), 30)
 
     given_up = {(record.value or b"") for record in await read_all(kafka, echo.dead)}
     assert 0 < len(given_up) < 40
@@ -111,8 +111,8 @@ async def test_a_bad_deploy_stops_and_loses_nothing(
     assert answered | {bodies[body] for body in given_up} == _ids(40)
 
 
-def _stopped(consumption: Consumption) -> bool:
-    return all(not subscriber.running for subscriber in consumption._subscribers)
+def _stopped(consumer: Consumer) -> bool:
+    return all(not subscriber.running for subscriber in consumer.subscribers.values())
 
 
 async def test_without_its_dead_letter_a_bad_record_stays(kafka: KafkaSettings) -> None:
@@ -173,14 +173,14 @@ async def test_a_service_waits_for_a_kafka_that_is_not_there_yet(tmp_path: Path)
     broker.prepare()
     echo = Echo(broker.connection(), unique("echo"), batch=True)
     try:
-        async with echo.running() as consumption:
+        async with echo.running() as consumer:
             with pytest.raises(Exception, match="Not consuming from Kafka yet"):
-                await consumption.check()
+                await consumer.check()
             broker.start()
             await broker.wait_ready()
             await make_topics(echo.kafka, echo.topic, echo.out, echo.dead)
             await write_raw(echo.kafka, echo.topic, [_good(0)])
             await eventually(lambda: _all_settled(echo), 60)
-            await consumption.check()
+            await consumer.check()
     finally:
         await broker.stop()

@@ -97,7 +97,7 @@ async def test_an_open_live_stream_does_not_delay_the_stop(stats: StatsProcess) 
     """SIGTERM with a viewer: the stream ends, and the process with it (W3)."""
     reader, writer = await asyncio.open_connection("127.0.0.1", stats.port)
     writer.write(b"GET /board/live HTTP/1.1\r\nhost: stats\r\n\r\n")
-    await asyncio.wait_for(reader.readuntil(b"halo"), 5.0)
+    await asyncio.wait_for(reader.readuntil(b": ping"), 5.0)
     began = time.monotonic()
     await stats.stop()
     assert time.monotonic() - began < 6.0

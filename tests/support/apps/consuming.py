@@ -12,27 +12,31 @@ from prometheus_client import CollectorRegistry
 from shared.events.catalogue import SUBMITTED
 from shared.events.models import ReportSubmitted
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging.ack_rule import AckRule
-from shared.messaging.consuming import Consumption
-from shared.messaging.dead_letters import DeadLetters
+from shared.messaging.consumer import Consumer, ConsumerRow
 from shared.messaging.producer import EventProducer, make_client
-from shared.messaging.received import Received, event_parser
-from shared.messaging.subscribing import Subscription, make_broker, subscribe
+from shared.messaging.received import Received, Record, event_parser
+from shared.messaging.subscribing import Subscription
 from shared.observability.metrics import MessagingMetrics
+from shared.process.health import Health
 from shared.settings import KafkaSettings, ServiceSettings
 
 Report = Received[ReportSubmitted]
+PARSE = event_parser({SUBMITTED: ReportSubmitted})
 
 
 @dataclass
 class Echo:
-    """Answers each report on ``out`` with its id; ``broken`` makes every handling raise, as a bad deploy does."""
+    """Answers each report on ``out`` with its id; ``broken`` makes every handling raise, as a bad deploy does.
+
+    ``unparsable`` are the values on which the parser raises an error that it should not.
+    """
 
     kafka: KafkaSettings
     name: str
     batch: bool
     broken: bool = False
-    halted: list[str] = field(default_factory=list)
+    unparsable: frozenset[bytes] = frozenset()
+    health: Health = field(default_factory=Health)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
     @property
@@ -51,43 +55,40 @@ class Echo:
         return f"{self.name}.dlq.v1"
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Consumption]:
+    async def running(self) -> AsyncIterator[Consumer]:
         """Consume until the block ends, then stop in order."""
         stopping = asyncio.Event()
-        consumption = self._build(stopping)
-        task = asyncio.create_task(consumption.run(stopping))
+        consumer = self._build(stopping)
+        task = asyncio.create_task(consumer.run(stopping))
         try:
-            yield consumption
+            yield consumer
         finally:
             stopping.set()
-            await consumption.stop()
+            await consumer.stop()
             await task
 
-    def _build(self, stopping: asyncio.Event) -> Consumption:
+    def _build(self, stopping: asyncio.Event) -> Consumer:
         settings = ServiceSettings(kafka=self.kafka, graceful_timeout=timedelta(seconds=5))
-        self.registry = CollectorRegistry()  # a new process counts anew
+        self.registry, self.health = CollectorRegistry(), Health()  # a new process counts anew
         metrics = MessagingMetrics(self.registry)
-        producer = EventProducer(partial(make_client, self.kafka), deadline=timedelta(seconds=3), metrics=metrics)
-        stops: set[asyncio.Task[None]] = set()
-
-        def halt(reason: str) -> None:
-            self.halted.append(reason)
-            stops.add(asyncio.create_task(consumption.stop_group(self.name)))
-
-        rule: AckRule[Report] = AckRule(
-            group=self.name,
-            parse=event_parser({SUBMITTED: ReportSubmitted}),
-            handle=self._answer,
-            producer=producer,
-            dead_letters=DeadLetters(producer, service=self.name, lane=None, group=self.name, metrics=metrics),
-            metrics=metrics,
-            stopping=stopping,
-            halt=halt,
+        row = ConsumerRow(
+            Subscription(group=self.name, topics=[self.topic], batch=self.batch), parse=self._parse, handle=self._answer
         )
-        broker = make_broker(settings)
-        reading = Subscription(group=self.name, topics=[self.topic], batch=self.batch)
-        consumption = Consumption(broker, producer, [subscribe(broker, reading, rule, settings=settings)], metrics)
-        return consumption
+        return Consumer(
+            [row],
+            service=self.name,
+            lane=None,
+            settings=settings,
+            producer=EventProducer(partial(make_client, self.kafka), deadline=timedelta(seconds=3), metrics=metrics),
+            metrics=metrics,
+            health=self.health,
+            stopping=stopping,
+        )
+
+    def _parse(self, record: Record) -> Report:
+        if record.value in self.unparsable:
+            raise RuntimeError("a fault in the parser")
+        return PARSE(record)
 
     async def _answer(self, reports: Sequence[Report]) -> Sequence[OutgoingRecord]:
         if self.broken:

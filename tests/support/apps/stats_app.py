@@ -1,15 +1,17 @@
 """The stats app in this process, asked without a network and without Kafka."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
+from starlette.types import Message
 
-from services.stats.app import build_app, build_store
+from services.stats.app import build_app, open_store
 from services.stats.facts import Fact
 from services.stats.settings import StatsSettings
 from services.stats.store import StatsStore
@@ -18,6 +20,36 @@ from shared.settings import KafkaSettings
 from tests.support.databases.stats_tables import make_stats_tables
 
 NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1")
+
+
+@dataclass
+class EventStream:
+    """The client's side of a live stream. ``started`` is set once the app counts it as a viewer."""
+
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    headers: dict[str, str] = field(default_factory=dict)
+    _chunks: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+
+    async def receive(self) -> Message:
+        """For the app: that the client has left, once it has."""
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """For the app: one part of its answer."""
+        if message["type"] == "http.response.start":
+            self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+        elif message.get("body"):
+            self.started.set()
+            self._chunks.put_nowait(message["body"].decode())
+
+    async def next(self, seconds: float = 5.0) -> str:
+        """The next thing that is not only a sign of life."""
+        async with asyncio.timeout(seconds):
+            while (chunk := await self._chunks.get()).startswith(":"):
+                pass
+        return chunk
 
 
 @dataclass
@@ -36,16 +68,40 @@ class StatsApp:
         """What it answers."""
         return await self.client.get(path)
 
+    @asynccontextmanager
+    async def stream(self, path: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[EventStream]:
+        """A live stream, read as it comes (httpx2's transport waits for the end); the client leaves at the end."""
+        url, opened = httpx2.URL(path), EventStream()
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": url.path,
+            "query_string": url.query,
+            "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
+        }
+        answering = asyncio.create_task(self.app(scope, opened.receive, opened.send))
+        try:
+            yield opened
+        finally:
+            opened.left.set()
+            await answering
+
 
 @asynccontextmanager
 async def stats_app(directory: Path, *, with_tables: bool = True) -> AsyncIterator[StatsApp]:
-    """An app on an empty SQLite database."""
+    """An app on an empty SQLite database; its connections are closed at the end."""
     settings = StatsSettings(kafka=NOWHERE, database_url=sqlite_url(directory / "stats.db"))
-    store, app = build_store(settings), build_app(settings)
+    app = build_app(settings)
     if with_tables:
         engine = make_engine(settings.database_url)
         await make_stats_tables(engine)
         await engine.dispose()
     transport = ASGITransport(app=app, raise_app_exceptions=False)
-    async with AsyncClient(transport=transport, base_url="http://stats") as client:
-        yield StatsApp(app, client, store)
+    async with (
+        open_store(settings) as store,
+        AsyncClient(transport=transport, base_url="http://stats") as client,
+    ):
+        try:
+            yield StatsApp(app, client, store)
+        finally:
+            await app.state.parts.engine.dispose()

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from shared.errors import BrokerUnavailable
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging.connection import connection_options
+from shared.process.waiting import wait_or_stop
 from shared.settings import KafkaSettings
 from tests.support.kafka.client import real_producer
 from tests.support.kafka.clusters import ProtectedKafka
@@ -89,8 +90,7 @@ async def _write(kafka: KafkaSettings, number: int, stalls: Stalls, stopping: as
             with contextlib.suppress(BrokerUnavailable):  # it counts as a wait all the same
                 await producer.send_all([OutgoingRecord(PROBED, key, b"{}", []) for key in keys])
             stalls.waits.append((began, time.monotonic() - began))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), PROBE_PAUSE_SECONDS)
+            await wait_or_stop(stopping, PROBE_PAUSE_SECONDS)
     finally:
         await producer.stop()
 

@@ -3,9 +3,10 @@
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from services.cli.run.draining import PUBLISHING, UNANSWERED, UNKNOWN, WAITING_METRIC, Backlog, groups, waiting_records
+from services.cli.run.draining import PUBLISHING, UNANSWERED, UNKNOWN, WAITING_METRIC, Backlog, waiting_records
 from services.cli.run.plan import SERVICES
 from shared.domain.taxonomy import default_taxonomy
+from shared.events.groups import topics_by_group
 from shared.messaging.topic_specs import all_topics
 
 
@@ -29,15 +30,15 @@ def test_the_waiting_records_of_all_topics_are_added(counts: tuple[int, ...], wa
 def test_every_topic_that_somebody_reads_is_asked_for() -> None:
     """All topics but dead letters stand with a group that reads them: none can look drained unread."""
     names = {spec.name for spec in all_topics(default_taxonomy().opds)}
-    asked = {name for topics in groups().values() for name in topics}
+    asked = {name for topics in topics_by_group(default_taxonomy().opds).values() for name in topics}
     assert asked == {name for name in names if ".dlq." not in name}
 
 
 def test_both_lanes_and_every_service_read_for_themselves() -> None:
     """Each reading process has groups of its own, named after it, and each topic of a group stands once."""
     for name in SERVICES:
-        assert any(group.startswith(name) for group in groups())
-    for topics in groups().values():
+        assert any(group.startswith(name) for group in topics_by_group(default_taxonomy().opds))
+    for topics in topics_by_group(default_taxonomy().opds).values():
         assert len(set(topics)) == len(topics)
     assert set(PUBLISHING) <= set(SERVICES)
 

@@ -50,14 +50,14 @@ def jakarta(text: str) -> datetime:
     ],
 )
 def test_the_clocks_of_the_table(priority: Priority, received: str, acknowledge: str, resolve: str) -> None:
-    """Each priority has its times: day and night, office hours, or working days, over weekends and holidays."""
+    """Each priority has the deadlines of the table, also over weekends and holidays."""
     assert acknowledge_by(priority, jakarta(received)) == jakarta(acknowledge)
     assert resolve_by(priority, jakarta(received)) == jakarta(resolve)
 
 
 @given(PRIORITIES, MOMENTS, MOMENTS)
 def test_who_comes_later_is_never_due_earlier(priority: Priority, one: datetime, other: datetime) -> None:
-    """The clocks are monotone."""
+    """The clocks are monotonic."""
     first, second = sorted((one, other))
     assert acknowledge_by(priority, first) <= acknowledge_by(priority, second)
     assert resolve_by(priority, first) <= resolve_by(priority, second)
@@ -65,7 +65,7 @@ def test_who_comes_later_is_never_due_earlier(priority: Priority, one: datetime,
 
 @given(PRIORITIES, MOMENTS)
 def test_a_report_is_due_after_it_came_and_resolved_after_acknowledged(priority: Priority, moment: datetime) -> None:
-    """No report is overdue at birth."""
+    """A new report is never overdue."""
     assert moment < acknowledge_by(priority, moment) < resolve_by(priority, moment)
 
 
@@ -80,7 +80,7 @@ def test_office_clocks_end_while_offices_are_open(priority: Priority, moment: da
 
 @given(MOMENTS)
 def test_exactly_six_office_hours_lie_between_a_p3_report_and_its_deadline(moment: datetime) -> None:
-    """Counted minute by minute in another way, the allowance is used up and not exceeded."""
+    """An independent count, minute by minute, gives exactly the allowance."""
     moment = moment.replace(second=0, microsecond=0)
     due = acknowledge_by(P3, moment)
     minutes = int((due - moment) / timedelta(minutes=1))
@@ -129,12 +129,12 @@ def test_the_policy_is_configuration() -> None:
 
 
 def test_an_allowance_of_nothing_is_due_when_offices_open_next() -> None:
-    """Even then the deadline lies in office hours."""
+    """A zero allowance still gives a deadline within office hours."""
     policy = ClockPolicy(acknowledge={P3: WorkingTime(timedelta(0))})
     assert acknowledge_by(P3, jakarta("2026-11-24T20:00:00"), policy) == jakarta("2026-11-25T08:00:00")
 
 
 def test_offices_that_never_open_are_refused() -> None:
-    """Such a policy would look for a working hour for ever."""
+    """Such a policy would search for a working hour without end."""
     with pytest.raises(ValueError, match="open before they close"):
         ClockPolicy(opens=time(16), closes=time(8))

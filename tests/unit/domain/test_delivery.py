@@ -18,13 +18,13 @@ LANES = st.sampled_from(Lane)
 
 
 def allowed(lane: Lane, current: DeliveryState, target: DeliveryState) -> bool:
-    """True where the lane has the step."""
+    """True if the lane allows the transition."""
     return isinstance(check_delivery_transition(lane, current, target), DeliveryTransition)
 
 
 @given(LANES, STATES, STATES)
 def test_every_step_has_an_answer(lane: Lane, current: DeliveryState, target: DeliveryState) -> None:
-    """A step is allowed if the lane's table has it, else refused with a code and a sentence."""
+    """A transition is allowed if the lane's table has it, else refused with a code and a sentence."""
     answer = check_delivery_transition(lane, current, target)
     if target in DELIVERY_TRANSITIONS[lane][current]:
         assert answer == DeliveryTransition(lane, current, target)
@@ -65,7 +65,7 @@ def test_a_delivered_emergency_is_pushed_again_until_a_person_answers() -> None:
 
 
 def test_a_person_can_end_every_open_delivery() -> None:
-    """Whatever the state, an acknowledgement or a closing by hand is taken, and is the last word."""
+    """An acknowledgement or a close by a person is accepted in every open state and is final."""
     for lane in Lane:
         for state in D:
             if state in SETTLED:
@@ -75,7 +75,7 @@ def test_a_person_can_end_every_open_delivery() -> None:
 
 
 class EmergencyLife(RuleBasedStateMachine):
-    """Random steps of one emergency delivery."""
+    """Random transitions of one emergency delivery."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,13 +83,13 @@ class EmergencyLife(RuleBasedStateMachine):
 
     @rule(wanted=STATES)
     def step(self, wanted: DeliveryState) -> None:
-        """Take a step where the table allows it."""
+        """Take a transition if the table allows it."""
         if allowed(Lane.EMERGENCY, self.state, wanted):
             self.state = wanted
 
     @invariant()
     def ends_only_by_a_person(self) -> None:
-        """Where nothing can follow, a person has acted (N3)."""
+        """A state without transitions is reached only by a person's act (N3)."""
         stuck = not DELIVERY_TRANSITIONS[Lane.EMERGENCY][self.state]
         assert stuck == (self.state in SETTLED)
         assert self.state is not D.EXHAUSTED

@@ -33,7 +33,7 @@ GOLDEN = {
 
 @given(NAMES, NAMES, st.none() | st.binary(min_size=1))
 def test_the_same_reference_is_the_same_report(channel: str, reference: str, digest: bytes | None) -> None:
-    """Whatever else the request says, its channel and reference name it, together with a digest if one is given."""
+    """Channel and reference, with a digest if given, determine the id; nothing else does."""
     first = report_id_of(channel, reference, "key-1", ("topic", 0, 1), digest)
     again = report_id_of(channel, reference, "key-2", None, digest)
     assert first == again
@@ -42,20 +42,20 @@ def test_the_same_reference_is_the_same_report(channel: str, reference: str, dig
 
 @given(st.tuples(NAMES, NAMES), st.tuples(NAMES, NAMES))
 def test_two_different_names_are_two_reports(one: tuple[str, str], other: tuple[str, str]) -> None:
-    """No text moved between channel and reference makes the same id."""
+    """Moving text between channel and reference gives another id."""
     assume(one != other)
     assert report_id_of(*one) != report_id_of(*other)
 
 
 def test_the_parts_of_a_name_cannot_run_into_one_another() -> None:
-    """A colon, a comma or a quote in a reference is only a character."""
+    """Separators inside a reference do not change its meaning."""
     assert report_id_of("a", "b:c") != report_id_of("a:b", "c")
     assert report_id_of("a", '","') != report_id_of('a","', "")
     assert report_id_of("a", json.dumps(["x"])) != report_id_of("a", "x")
 
 
 def test_a_reference_a_key_and_a_position_of_the_same_text_are_three_reports() -> None:
-    """The kind of a name is part of the name."""
+    """The kind of identifier is part of the name."""
     assert (
         len(
             {
@@ -85,14 +85,14 @@ def test_a_record_is_named_by_its_position() -> None:
 
 
 def test_a_report_without_any_name_gets_a_new_id_of_version_7() -> None:
-    """Nothing to derive from: a fresh id, ordered by time."""
+    """Without any identifier, the id is a new UUIDv7."""
     one, other = report_id_of("web"), report_id_of("web")
     assert one != other
     assert (one.version, type(one)) == (7, UUID)
 
 
 def test_ids_never_change_between_releases() -> None:
-    """Golden values: what was derived last year must be derived again today."""
+    """The derived ids equal the golden values."""
     report = report_id_of("112", "CAD-1")
     assert str(report) == GOLDEN["report"]
     assert str(report_id_of("laksa", idempotency_key="k")) == GOLDEN["key"]
@@ -105,7 +105,7 @@ def test_ids_never_change_between_releases() -> None:
 
 @given(st.uuids(), st.text(st.characters()), st.text(st.characters()), st.integers(-1, 10**12))
 def test_an_event_id_is_the_uuid5_of_a_json_array(source: UUID, kind: str, place: str, ordinal: int) -> None:
-    """Anyone can derive it with the standard library, lone surrogates and control characters included."""
+    """The standard library derives the same id, also with lone surrogates and control characters."""
     wanted = uuid5(NAMESPACE, json.dumps(["event", str(source), kind, place, ordinal]))
 
     assert event_id(source, kind, place, ordinal) == wanted
@@ -114,7 +114,7 @@ def test_an_event_id_is_the_uuid5_of_a_json_array(source: UUID, kind: str, place
 
 @given(IDS, st.text(), st.text(), st.integers(0, 10), st.integers(0, 10))
 def test_an_event_id_tells_every_part_apart(source: UUID, kind: str, place: str, first: int, second: int) -> None:
-    """Kind, destination and ordinal each make another event, and the same ones the same event."""
+    """Another kind, destination or ordinal gives another id; equal inputs give the same id."""
     one = event_id(source, kind, place, first)
     assert one == event_id(str(source), kind, place, first)
     assert (one == event_id(source, kind, place, second)) == (first == second)
@@ -173,13 +173,13 @@ def test_the_check_symbol_finds_two_swapped_symbols(report: UUID, one: int, othe
 
 @given(st.text())
 def test_nonsense_is_no_ticket(text: str) -> None:
-    """Whatever is typed, the answer is a well-formed ticket or None."""
+    """Every input gives a well-formed ticket or None."""
     ticket = normalise_ticket(text)
     assert ticket is None or normalise_ticket(ticket) == ticket
 
 
 def test_tickets_of_neighbours_in_time_are_not_alike() -> None:
-    """Ids of the same millisecond give tickets that all differ, already in their first five symbols nearly always."""
+    """Ids of the same millisecond give different tickets, nearly always within the first five symbols."""
     tickets = [ticket_number(uuid7()) for _ in range(2_000)]
     assert len(set(tickets)) == 2_000
     assert len({ticket[:9] for ticket in tickets}) > 1_980

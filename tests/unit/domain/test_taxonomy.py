@@ -9,7 +9,7 @@ from shared.errors import ConfigurationError
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the city's own files, to spoil."""
+    """A copy of the city's files that a test may change."""
     for file in DATA_DIRECTORY.glob("*.csv"):
         shutil.copy(file, tmp_path / file.name)
     return tmp_path
@@ -37,7 +37,7 @@ def test_a_category_knows_its_owner_and_who_is_informed() -> None:
 
 @pytest.mark.parametrize("code", [None, "", "XXX", "fir-kebakaran"])
 def test_an_unknown_category_is_none_and_no_error(code: str | None) -> None:
-    """Unknown and missing codes go to triage, so asking for them never raises."""
+    """Unknown and missing codes return None and raise nothing."""
     assert default_taxonomy().category(code) is None
 
 
@@ -60,7 +60,7 @@ def test_the_taxonomy_is_read_once_and_cannot_be_changed() -> None:
 
 
 def test_all_faults_are_listed_at_once_with_file_and_line(folder: Path) -> None:
-    """A person who mends the files sees everything that is wrong in one go."""
+    """All faults are listed in one error."""
     spoil(folder / "taxonomy.csv", "ENV-SAMPAH,Sampah,rubbish,DLH,,P3", "ENV-SAMPAH,Sampah,,DLX,SATPOLXX,P9")
     spoil(folder / "taxonomy.csv", "WAT-PDAM,Air bersih", "ENV-TAMAN,Air bersih")
     spoil(folder / "taxonomy.csv", "P1,KEBAKARAN", "P1,API")
@@ -85,7 +85,7 @@ def test_all_faults_are_listed_at_once_with_file_and_line(folder: Path) -> None:
 
 
 def test_a_missing_file_or_column_is_a_fault_that_names_it(folder: Path) -> None:
-    """A half-copied folder says which file and which column it lacks."""
+    """The fault names the missing file or column."""
     (folder / "kecamatan.csv").unlink()
     spoil(folder / "opds.csv", "code,name,kind,note", "code,name,sort,note")
     with pytest.raises(TaxonomyError) as caught:
@@ -95,7 +95,7 @@ def test_a_missing_file_or_column_is_a_fault_that_names_it(folder: Path) -> None
 
 
 def test_a_row_with_too_many_or_too_few_cells_is_a_fault(folder: Path) -> None:
-    """A forgotten quote or comma is found at its line."""
+    """A wrong number of cells is reported with its line."""
     spoil(folder / "kecamatan.csv", "BENDA,Benda", "BENDA")
     spoil(folder / "kecamatan.csv", "PERIUK,Periuk", "PERIUK,Periuk,x")
     with pytest.raises(TaxonomyError) as caught:
@@ -105,7 +105,7 @@ def test_a_row_with_too_many_or_too_few_cells_is_a_fault(folder: Path) -> None:
 
 
 def test_a_file_that_is_no_text_is_a_fault(folder: Path) -> None:
-    """Broken UTF-8 is said so instead of raising from deep inside."""
+    """Invalid UTF-8 is reported as a fault of the file."""
     (folder / "opds.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(TaxonomyError, match=r"opds\.csv: the file cannot be read"):
         load_taxonomy(folder)
@@ -119,7 +119,7 @@ def test_an_owner_may_not_be_informed_of_its_own_category(folder: Path) -> None:
 
 
 def test_the_triage_desk_must_be_among_the_opds(folder: Path) -> None:
-    """Without the Live Room there is nobody to send an unknown category to."""
+    """Unknown categories need the Live Room."""
     spoil(folder / "opds.csv", "LIVEROOM", "RUANGKENDALI")
     with pytest.raises(TaxonomyError, match="LIVEROOM, the triage desk, is missing"):
         load_taxonomy(folder)
@@ -139,7 +139,7 @@ def test_several_informed_opds_are_separated_by_semicolons(folder: Path) -> None
 
 
 def test_a_taxonomy_error_is_the_configurations_fault(folder: Path) -> None:
-    """It is neither permanent nor transient: no record is to blame."""
+    """It is a configuration error, neither permanent nor transient."""
     (folder / "opds.csv").unlink()
     with pytest.raises(ConfigurationError):
         load_taxonomy(folder)

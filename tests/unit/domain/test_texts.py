@@ -20,7 +20,7 @@ ANY_TEXT = st.text(st.characters(codec=None))
     ],
 )
 def test_controls_are_taken_away_and_said_so(text: str, clean: str) -> None:
-    """NUL, C0, C1, DEL, a lone carriage return and lone surrogates go."""
+    """NUL, C0, C1, DEL, a lone carriage return and lone surrogates are removed."""
     assert strip_controls(text) == (clean, True)
     assert has_controls(text)
 
@@ -29,7 +29,7 @@ def test_controls_are_taken_away_and_said_so(text: str, clean: str) -> None:
     "text", ["", "dua\nbaris\tdan tab", "dari formulir\r\nbaris kedua", "🚒 kebakaran", "\u202ebidi"]
 )
 def test_lines_tabs_and_every_other_character_stay(text: str) -> None:
-    """Line ends, also those of browsers' forms, emoji and bidi marks are data."""
+    """Line ends (also of browsers' forms), emoji and bidi marks are kept."""
     assert strip_controls(text) == (text, False)
     assert not has_controls(text)
 

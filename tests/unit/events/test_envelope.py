@@ -1,4 +1,4 @@
-"""Headers of events: what is encoded once and filled in is what is written out anew."""
+"""A header pattern gives the same headers as encoding them from scratch."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -20,7 +20,7 @@ ZONES = st.sampled_from([UTC, timezone(timedelta(hours=7)), timezone(-timedelta(
 def test_a_filled_pattern_is_what_the_attributes_give(
     extensions: dict[str, str], time: datetime, subject: str, traceparent: str
 ) -> None:
-    """Byte for byte and in the same order; and read back, the attributes are the same again."""
+    """The bytes and their order are equal, and the attributes read back are the same."""
     attributes = Attributes(
         id="1",
         type="t",

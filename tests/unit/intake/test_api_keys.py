@@ -1,4 +1,4 @@
-"""Who may send what: keys as hashes, scopes per channel."""
+"""API keys of channels: stored as hashes, with scopes."""
 
 import hashlib
 from pathlib import Path
@@ -11,13 +11,13 @@ from shared.errors import ConfigurationError
 
 
 def digest(key: str) -> str:
-    """A key as it stands in the file."""
+    """The hash of a key as in the file."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 @pytest.fixture
 def channels(tmp_path: Path) -> Channels:
-    """112 in the middle of a rotation, and a channel without scopes."""
+    """112 during a key rotation, and a channel without scopes."""
     file = tmp_path / "channels.yaml"
     file.write_text(
         "channels:\n"
@@ -40,19 +40,19 @@ def test_a_key_names_its_channel_and_scopes(channels: Channels) -> None:
 
 @pytest.mark.parametrize("key", [None, "", "App", "app ", "\udcff", digest("app")])
 def test_no_other_key_names_anybody(channels: Channels, key: str | None) -> None:
-    """Missing, almost right, not even text, or the hash itself."""
+    """A missing key, a similar one, non-text, and the hash itself are refused."""
     assert channels.recognise(key) is None
 
 
 def test_a_mode_needs_its_scope(channels: Channels) -> None:
-    """Live reports need none."""
+    """Live reports need no scope; other modes need theirs."""
     sender = channels.recognise("old")
     assert sender is not None
     assert [mode for mode in Mode if sender.may_send(mode)] == [Mode.LIVE, Mode.EXERCISE]
 
 
 def test_a_topic_may_what_one_of_the_channels_keys_may(channels: Channels) -> None:
-    """A Kafka record has no key: the topic names the channel; one without keys may send live reports."""
+    """A channel's topic has the scopes of all its keys; a channel without keys may send live reports."""
     assert channels.of_topic(Channel.CALL_112).scopes == {Scope.CALLS, Scope.EXERCISE, Scope.BACKFILL}
     assert channels.of_topic(Channel.WEB).may_send(Mode.LIVE)
     assert not channels.of_topic(Channel.WEB).may_send(Mode.BACKFILL)
@@ -93,6 +93,6 @@ def test_every_fault_is_listed_duplicate_keys_with_their_lines(tmp_path: Path) -
 
 
 def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
-    """Intake must not start and refuse everybody."""
+    """A missing file stops the start, with a message."""
     with pytest.raises(ConfigurationError, match="cannot be read"):
         load_channels(tmp_path / "none.yaml")

@@ -1,4 +1,4 @@
-"""A department's answer is a step of its own course of the report, a repeat of one, or refused."""
+"""A department's answer is a new transition, a repeat, or refused."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,13 +15,13 @@ NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
 
 def answer(status: str, seq: int, **fields: Any) -> DepartmentAnswer:
-    """What a department says."""
+    """A department's answer."""
     said = {"report_id": UUID(int=1), "by": "Rina", "at": NOW, "note": None} | fields
     return DepartmentAnswer(status=status, seq=seq, **said)
 
 
 def walk(*answers: DepartmentAnswer, opd: str = "DISHUB") -> dict[int, CaseTransition]:
-    """The course that these answers make, one after the other."""
+    """The course that results from these answers in order."""
     course: dict[int, CaseTransition] = {}
     for one in answers:
         step = next_transition(course, opd, one, now=NOW)
@@ -30,19 +30,19 @@ def walk(*answers: DepartmentAnswer, opd: str = "DISHUB") -> dict[int, CaseTrans
 
 
 def test_a_course_begins_at_routed() -> None:
-    """A department that has the report has been routed to."""
+    """The first transition starts from ``routed``."""
     first = walk(answer("acknowledged", 1))[1]
     assert (first.from_status, first.to_status) == (CaseStatus.ROUTED, CaseStatus.ACKNOWLEDGED)
 
 
 def test_steps_follow_each_other() -> None:
-    """Each begins where the one before ended; a seq may be left out."""
+    """Each transition starts from the status before; seq numbers may have gaps."""
     course = walk(answer("acknowledged", 1), answer("in_progress", 4), answer("resolved", 5))
     assert [step.from_status for step in course.values()] == ["routed", "acknowledged", "in_progress"]
 
 
 def test_a_repeat_is_the_very_same_step() -> None:
-    """At whatever time it is read again, and whatever came after it."""
+    """A repeat returns the first transition, at any later time."""
     first, second = answer("acknowledged", 1, note="berangkat"), answer("in_progress", 2)
     course = walk(first, second)
     assert next_transition(course, "DISHUB", first, now=NOW + timedelta(days=1)) == course[1]
@@ -64,14 +64,14 @@ def test_a_repeat_is_the_very_same_step() -> None:
     ],
 )
 def test_illegal_and_stale_steps_are_refused(before: list[DepartmentAnswer], refused: DepartmentAnswer) -> None:
-    """Not the department's to say, not allowed from here, an old or used seq, an older time."""
+    """A forbidden status, an illegal transition, an old or used seq, and an older time are refused."""
     course = walk(*before)
     with pytest.raises(WorkflowRefused):
         next_transition(course, "DISHUB", refused, now=NOW)
 
 
 def test_only_the_live_room_closes_a_case() -> None:
-    """Nobody closes his own work."""
+    """A department cannot close its own case."""
     steps = (answer("acknowledged", 1), answer("resolved", 2), answer("closed", 3))
     assert walk(*steps, opd="LIVEROOM")[3].to_status is CaseStatus.CLOSED
     with pytest.raises(WorkflowRefused):
@@ -79,6 +79,6 @@ def test_only_the_live_room_closes_a_case() -> None:
 
 
 def test_a_clock_that_ran_ahead_blocks_nothing() -> None:
-    """An answer dated next year is taken, and so is the next one with the right time."""
+    """After an answer dated in the future, one with the correct time is still accepted."""
     course = walk(answer("acknowledged", 1, at=NOW + timedelta(days=365)), answer("in_progress", 2))
     assert course[2].to_status is CaseStatus.IN_PROGRESS

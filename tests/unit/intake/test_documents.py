@@ -1,4 +1,4 @@
-"""The raw layer: one JSON object, or `Malformed`, whatever the bytes are."""
+"""Reading bytes gives one JSON object or raises `Malformed`."""
 
 import json
 
@@ -29,7 +29,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 def test_what_is_not_one_object_is_malformed(body: bytes) -> None:
-    """Class 1: each of these is refused, and none raises anything else."""
+    """Class 1: each of these raises `Malformed` and nothing else."""
     with pytest.raises(Malformed):
         read_document(body, "report")
 
@@ -45,7 +45,7 @@ def test_arbitrary_bytes_never_raise_anything_else(body: bytes) -> None:
 
 
 def test_the_error_does_not_quote_the_body() -> None:
-    """What a caller said must not travel in an exception, nor in the one behind it."""
+    """Neither the exception nor its cause contains the body."""
     with pytest.raises(Malformed) as caught:
         read_document(b'{"phone": "0812345" oops', "report")
     assert "0812345" not in str(caught.value)
@@ -53,7 +53,7 @@ def test_the_error_does_not_quote_the_body() -> None:
 
 
 def test_the_digest_depends_on_content_and_kind_only() -> None:
-    """Spacing and the order of the keys do not make another body; a value, or the kind of request, does."""
+    """The digest ignores spacing and key order, and depends on values and the kind of request."""
     first = read_document(b'{"text": "a", "place": {"latitude": 1, "longitude": 2}}', "report").digest
     same = read_document(b'{"place":{"longitude":2,"latitude":1},\n"text":"\\u0061"}', "report").digest
     assert first == same
@@ -62,19 +62,19 @@ def test_the_digest_depends_on_content_and_kind_only() -> None:
 
 
 def test_a_byte_order_mark_is_no_fault() -> None:
-    """Call systems on Windows begin their files with one."""
+    """A byte order mark, as Windows systems write it, is accepted."""
     assert read_document(b'\xef\xbb\xbf{"text": "a"}', "call").fields == {"text": "a"}
 
 
 def test_duplicate_keys_are_named_at_every_depth() -> None:
-    """Two parsers may disagree on which one counts, so the caller of this has to know."""
+    """Duplicate keys are reported with their paths, because parsers disagree on which one counts."""
     document = read_document(b'{"text": "a", "text": "b", "place": {"landmark": "x", "landmark": "y"}}', "report")
     assert set(document.duplicate_keys) == {"text", "landmark"}
 
 
 @given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.text(), st.lists)))
 def test_every_object_is_read_back(fields: dict[str, object]) -> None:
-    """What is an object in valid JSON is read as it is."""
+    """Every valid JSON object is read unchanged."""
     document = read_document(json.dumps(fields).encode(), "report")
     assert document.fields == fields
     assert document.duplicate_keys == ()

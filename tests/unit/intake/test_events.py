@@ -1,4 +1,4 @@
-"""What intake tells the world: the report in full to its lane, and to the counts nothing about a person."""
+"""Intake's events: the full report for its lane, and no personal data for the counts."""
 
 import json
 from dataclasses import replace
@@ -26,7 +26,7 @@ RECEIPT = Receipt(UUID(int=7), "LKS-1", "http://stats/v1/reports/7", Lane.EMERGE
 
 @pytest.fixture
 def call() -> Submission:
-    """A call with a canary in every field that is about a person or a place."""
+    """A call with a canary in every field of personal data or place."""
     body = {
         "category": "API-CANARY",
         "text": "tolong-canary",
@@ -48,7 +48,7 @@ def tell(call: Submission) -> tuple[OutgoingRecord, OutgoingRecord]:
 
 
 def test_the_lane_gets_everything(call: Submission) -> None:
-    """Department and dispatcher need no second question."""
+    """The lane's event carries every field."""
     record, _ = tell(call)
     event = ReportSubmitted.model_validate_json(record.value)
     assert (record.topic, record.key) == ("reports.emergency.v1", str(RECEIPT.report_id).encode())
@@ -68,7 +68,7 @@ def test_the_counts_get_nothing_about_a_person(call: Submission) -> None:
 
 
 def test_ids_are_derived_and_the_trace_goes_on(call: Submission) -> None:
-    """The same body is the same events; another body is others, of the same report."""
+    """The same body gives the same event ids; another body of the report gives others. The trace continues."""
     first, again = tell(call), tell(call)
     other = tell(replace(call, digest=b"other"))
     ids = [[attributes_of(text_headers(one.headers)).id for one in pair] for pair in (first, again, other)]
@@ -81,7 +81,7 @@ def test_ids_are_derived_and_the_trace_goes_on(call: Submission) -> None:
 
 
 def test_an_answer_reaches_the_counts_without_note_and_name() -> None:
-    """The notifier learns who said what; what is kept for ever only says which department."""
+    """The notifier's event has note and name; the lifecycle fact has only the department."""
     answer = DepartmentAnswer(
         report_id=UUID(int=7), status="acknowledged", by="Rina", at=NOW, seq=1, note="gang canary"
     )

@@ -1,4 +1,4 @@
-"""Which reports are refused while too many are in hand: those that would take the routine lane, and no others."""
+"""Above the limit, only reports of the routine lane are refused."""
 
 import json
 
@@ -23,7 +23,7 @@ categories = st.sampled_from([*TAXONOMY.categories, "fir-kebakaran", " FIR-KEBAK
 def test_a_glance_tells_the_lane_that_the_report_takes(
     category: str | None, channel: Channel, mode: Mode, encoding: str
 ) -> None:
-    """Whatever can be accepted is told apart by the glance as by the whole check."""
+    """The quick check of the lane agrees with full validation for every acceptable report."""
     body = json.dumps({"text": "a", "category": category, "mode": mode}).encode(encoding)
     submission = read_report(body, now=NOW, taxonomy=TAXONOMY)
     assert isinstance(submission, Submission)
@@ -32,12 +32,12 @@ def test_a_glance_tells_the_lane_that_the_report_takes(
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 60_000, b'{"category": {"a": []}}', b"7"])
 def test_a_glance_at_anything_else_raises_nothing(body: bytes) -> None:
-    """I7: what no report can be read from is nothing urgent."""
+    """I7: unreadable bytes are not urgent and raise nothing."""
     assert not is_urgent(body, Channel.LAKSA, TAXONOMY)
 
 
 def test_only_routine_reports_are_refused_and_only_while_there_is_no_room() -> None:
-    """I4: what is in hand makes room again when it is done."""
+    """I4: a finished report frees its place."""
     load_shedder = LoadShedder(1, TAXONOMY)
     with load_shedder.holding():
         assert load_shedder.refuses(LAMP, Channel.LAKSA)
@@ -46,7 +46,7 @@ def test_only_routine_reports_are_refused_and_only_while_there_is_no_room() -> N
 
 
 def test_what_fails_is_not_in_hand_any_more() -> None:
-    """A report that was refused or that met a bug makes room as well."""
+    """A refused or failed report frees its place as well."""
     load_shedder = LoadShedder(1, TAXONOMY)
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""The lenient policy: of a 112 call whatever can be saved is accepted, the rest is flagged."""
+"""The lenient policy: a 112 call is repaired and flagged."""
 
 import json
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
 
 def read(**fields: Any) -> Submission:
-    """Read a call with these fields, and what a good one has; it must be accepted."""
+    """Read a valid call with these fields changed; it must be accepted."""
     result = read_raw(json.dumps({"text": "Rumah terbakar", "call_type": "normal", **fields}).encode())
     assert isinstance(result, Submission)
     return result
@@ -31,7 +31,7 @@ def read_raw(body: bytes) -> Submission | Rejected:
 
 
 def test_a_full_call_is_understood() -> None:
-    """The caller is the reporter, call times and operator are kept, the call's start is when it happened."""
+    """The caller becomes the reporter, call times and operator are kept, the call's start is the event time."""
     result = read(
         category="FIR-KEBAKARAN",
         caller={"name": "Budi", "phone": "0812"},
@@ -92,7 +92,7 @@ def test_a_full_call_is_understood() -> None:
 def test_what_cannot_be_used_is_flagged_and_the_call_accepted(
     fields: dict[str, Any], flag: str, kept: dict[str, Any]
 ) -> None:
-    """Classes 2, 6, 7, 8, 9, 10: an emergency is not lost to a field."""
+    """Classes 2, 6, 7, 8, 9, 10: an invalid field is flagged and the call is accepted."""
     result = read(**fields)
     assert flag in result.flags
     for name, value in kept.items():
@@ -100,7 +100,7 @@ def test_what_cannot_be_used_is_flagged_and_the_call_accepted(
 
 
 def test_a_missing_call_type_counts_as_normal() -> None:
-    """Only text or category is needed."""
+    """A missing call type counts as normal."""
     result = read_raw(b'{"text": "tolong"}')
     assert isinstance(result, Submission)
     assert result.call == Call(call_type=CallType.NORMAL)
@@ -108,7 +108,7 @@ def test_a_missing_call_type_counts_as_normal() -> None:
 
 
 def test_duplicate_keys_are_flagged() -> None:
-    """Class 10: the last one counts, as with every other parser on the way."""
+    """Class 10: the last duplicate counts and is flagged."""
     result = read_raw(b'{"text": "a", "text": "b", "call_type": "normal"}')
     assert isinstance(result, Submission)
     assert (result.text, result.flags) == ("b", ("duplicate_keys",))
@@ -118,17 +118,17 @@ def test_duplicate_keys_are_flagged() -> None:
     "body", [b"{}", b'{"call_type": "normal"}', b'{"text": " ", "category": ""}', b'{"text": "\\u0000"}']
 )
 def test_a_call_without_text_and_category_is_refused(body: bytes) -> None:
-    """There is nothing to send anybody out for."""
+    """A call without text and category is refused."""
     assert isinstance(read_raw(body), Rejected)
 
 
 def test_flags_never_repeat_what_was_sent() -> None:
-    """Flags reach lifecycle.v1, which is kept for ever: names that the client made up stay out of them."""
+    """Flags contain no names made up by the client, because lifecycle.v1 is kept forever."""
     assert read(**{"0812345678": "x"}).flags == ("extra_ignored",)
 
 
 def test_a_call_without_a_known_category_is_an_emergency() -> None:
-    """And so is a dropped one, whatever else is known of it; a prank is not."""
+    """A call without a known category and a dropped call are emergencies; a prank call is not."""
     assert read(category="API").lane_from(Channel.CALL_112) is Lane.EMERGENCY
     assert read(call_type="dropped", category="INF-PJU").lane_from(Channel.CALL_112) is Lane.EMERGENCY
     assert read(call_type="Prank", category="FIR-KEBAKARAN").lane_from(Channel.CALL_112) is Lane.ROUTINE
@@ -169,7 +169,7 @@ fields_of_a_call = st.dictionaries(
 
 @given(fields_of_a_call, st.text(min_size=1, max_size=50).filter(lambda text: bool(strip_controls(text)[0].strip())))
 def test_a_call_with_a_text_is_always_accepted(fields: dict[str, Any], text: str) -> None:
-    """Whatever stands in the other fields."""
+    """A call with a text is accepted with any other fields."""
     result = read_raw(json.dumps({**fields, "text": text}).encode())
     assert isinstance(result, Submission)
     assert result.text is not None
@@ -178,7 +178,7 @@ def test_a_call_with_a_text_is_always_accepted(fields: dict[str, Any], text: str
 
 @given(fields_of_a_call, st.sampled_from(sorted(default_taxonomy().categories)))
 def test_a_call_with_a_category_is_always_accepted(fields: dict[str, Any], code: str) -> None:
-    """Whatever stands in the other fields, a missing text included."""
+    """A call with a category is accepted with any other fields, also without text."""
     result = read_raw(json.dumps({**fields, "category": code}).encode())
     assert isinstance(result, Submission)
     assert result.category_text == code
@@ -186,5 +186,5 @@ def test_a_call_with_a_category_is_always_accepted(fields: dict[str, Any], code:
 
 @given(st.binary(max_size=400))
 def test_arbitrary_bytes_are_read_or_refused(body: bytes) -> None:
-    """Whatever comes, the answer is a submission or a refusal."""
+    """Any bytes give a submission or a refusal."""
     assert isinstance(read_raw(body), (Submission, Rejected))

@@ -1,4 +1,4 @@
-"""The strict policy: a citizen report is accepted as it is, or refused with the fields at fault."""
+"""The strict policy: a citizen report is accepted unchanged, or refused with its faulty fields."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ CITY = {"latitude": -6.178, "longitude": 106.63}
 
 
 def read(**fields: Any) -> Submission | Rejected:
-    """Read a report with these fields, and a text where none is given."""
+    """Read a report with these fields, and a default text."""
     return read_raw(json.dumps({"text": "Lampu jalan padam", **fields}).encode())
 
 
@@ -29,13 +29,13 @@ def read_raw(body: bytes) -> Submission | Rejected:
 
 
 def faults(result: Submission | Rejected) -> set[tuple[str, str]]:
-    """What was wrong, as the client is told."""
+    """The faults as shown to the client."""
     assert isinstance(result, Rejected)
     return {(fault.dotted, fault.code) for fault in result.faults}
 
 
 def test_a_full_report_is_understood() -> None:
-    """Every field arrives in the words of the domain, times in UTC, nothing is flagged."""
+    """Every field is converted to domain values, times to UTC, and nothing is flagged."""
     result = read(
         category="INF-PJU",
         place={**CITY, "kecamatan": "Karang Tengah", "kelurahan": "Pedurenan", "landmark": "depan pasar"},
@@ -109,23 +109,23 @@ def test_a_field_that_cannot_be_used_refuses_the_report(fields: dict[str, Any], 
 
 
 def test_infinity_by_overflow_is_no_place() -> None:
-    """1e999 is valid JSON and becomes infinity."""
+    """1e999, which parses as infinity, is refused."""
     body = b'{"text": "a", "place": {"latitude": 1e999, "longitude": 106.63}}'
     assert faults(read_raw(body)) == {("place.latitude", "not_finite")}
 
 
 def test_a_missing_text_is_named() -> None:
-    """A report without words tells a department nothing."""
+    """A missing text is reported as a fault."""
     assert faults(read_raw(b'{"category": "INF-PJU"}')) == {("text", "missing")}
 
 
 def test_duplicate_keys_are_refused() -> None:
-    """Class 10: a parser behind us might read the other one."""
+    """Class 10: duplicate keys are refused, because parsers disagree on which one counts."""
     assert faults(read_raw(b'{"text": "a", "text": "b"}')) == {("text", "duplicate_key")}
 
 
 def test_every_fault_is_named_at_once() -> None:
-    """Whoever mends a client wants the whole list."""
+    """All faults are reported together."""
     assert faults(read(text=5, mode="x", extra=1)) == {
         ("text", "string_type"),
         ("mode", "literal_error"),
@@ -147,7 +147,7 @@ def test_every_fault_is_named_at_once() -> None:
     ],
 )
 def test_hostile_text_is_data(text: str) -> None:
-    """Class 3: accepted as it is; whoever shows it escapes it."""
+    """Class 3: hostile text is accepted unchanged and escaped on output."""
     result = read(text=text)
     assert isinstance(result, Submission)
     assert result.text == text
@@ -155,7 +155,7 @@ def test_hostile_text_is_data(text: str) -> None:
 
 @pytest.mark.parametrize("code", ["XXX-BELUM-ADA", "?", "a b"])
 def test_an_unknown_category_is_never_refused(code: str) -> None:
-    """Class 9: it goes to triage, flagged; the text of the code is kept for the person there."""
+    """Class 9: an unknown category is flagged and its text is kept for triage."""
     result = read(category=code)
     assert isinstance(result, Submission)
     assert (result.category, result.category_text, result.flags) == (None, code, ("category_unknown",))
@@ -163,14 +163,14 @@ def test_an_unknown_category_is_never_refused(code: str) -> None:
 
 @pytest.mark.parametrize("code", [None, "", "  "])
 def test_no_category_is_nothing_to_flag(code: str | None) -> None:
-    """A person decides; that is no fault of the channel."""
+    """A missing category is not flagged."""
     result = read(category=code)
     assert isinstance(result, Submission)
     assert (result.category, result.category_text, result.flags) == (None, None, ())
 
 
 def test_an_unknown_kecamatan_helps_to_find_the_place_all_the_same() -> None:
-    """Class 9: flagged, not counted, and its name stands beside the landmark."""
+    """Class 9: an unknown kecamatan is flagged, not counted, and kept as text beside the landmark."""
     result = read(place={"kecamatan": "Serpong", "landmark": "dekat stasiun"})
     assert isinstance(result, Submission)
     assert result.flags == ("kecamatan_unknown",)
@@ -179,19 +179,19 @@ def test_an_unknown_kecamatan_helps_to_find_the_place_all_the_same() -> None:
 
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(days=30), -timedelta(seconds=60)])
 def test_times_up_to_the_limits_are_taken(age: timedelta) -> None:
-    """30 days back, and 60 seconds ahead for clocks that differ."""
+    """Times up to 30 days old and 60 seconds ahead are accepted."""
     assert isinstance(read(occurred_at=(NOW - age).isoformat()), Submission)
 
 
 def test_history_may_be_old() -> None:
-    """Backfill lifts the limit of 30 days."""
+    """Backfill has no limit of 30 days."""
     result = read(occurred_at="2024-01-01T00:00:30+07:00", mode="backfill")
     assert isinstance(result, Submission)
     assert result.occurred_at == datetime(2023, 12, 31, 17, 0, 30, tzinfo=UTC)
 
 
 def test_a_p1_category_makes_an_emergency_of_any_channel() -> None:
-    """And a P2 only where it comes from 112."""
+    """P1 is an emergency from any channel, P2 only from 112."""
     fire, flood = read(category="FIR-KEBAKARAN"), read(category="dis-banjir")
     assert isinstance(fire, Submission)
     assert isinstance(flood, Submission)
@@ -202,7 +202,7 @@ def test_a_p1_category_makes_an_emergency_of_any_channel() -> None:
 
 @given(st.binary(max_size=400))
 def test_arbitrary_bytes_are_read_or_refused(body: bytes) -> None:
-    """Whatever comes, the answer is a submission or a refusal."""
+    """Any bytes give a submission or a refusal."""
     assert isinstance(read_raw(body), (Submission, Rejected))
 
 
@@ -219,7 +219,7 @@ anything = st.recursive(
     )
 )
 def test_anything_in_any_field_is_read_or_refused(fields: dict[str, Any]) -> None:
-    """No value of a known field raises; what is accepted fits what Kafka and PostgreSQL take."""
+    """No value of a known field raises; accepted values can be stored in Kafka and PostgreSQL."""
     result = read_raw(json.dumps(fields).encode())
     if isinstance(result, Submission):
         assert result.text

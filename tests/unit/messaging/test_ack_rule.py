@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from shared.errors import BrokerUnavailable, DatabaseUnavailable, PermanentError, TransientError, UnreadableBody
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging import ack_rule
-from shared.messaging.ack_rule import AckRule, ConsumerHalted
+from shared.messaging.ack_rule import AckRule, GroupStopped
 from shared.messaging.dead_letters import DeadLetters
 from shared.messaging.received import Record
 from shared.observability.metrics import MessagingMetrics
@@ -38,7 +38,7 @@ class _Consumer:
 
     fails: dict[str, list[Exception]] = field(default_factory=dict)
     handled: list[list[str]] = field(default_factory=list)
-    halted: list[str] = field(default_factory=list)
+    stops: list[str] = field(default_factory=list)
     producer: InMemoryProducer = field(default_factory=InMemoryProducer)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,7 +56,7 @@ class _Consumer:
             ),
             metrics=metrics,
             stopping=self.stopping,
-            halt=self.halted.append,
+            stop_consuming=self.stops.append,
             fallback=self._rescue if self.rescues else ack_rule.no_fallback,
         )
 
@@ -265,13 +265,13 @@ async def test_past_the_dead_letter_limit_the_consumer_stops_and_pages() -> None
     for value in bad[:5]:
         await consumer.settle(value)
 
-    with pytest.raises(ConsumerHalted):
+    with pytest.raises(GroupStopped):
         await consumer.settle(bad[5])
-    with pytest.raises(ConsumerHalted):
+    with pytest.raises(GroupStopped):
         await consumer.settle("good")
 
     assert len(consumer.dead()) == 5
-    assert len(consumer.halted) == 1
+    assert len(consumer.stops) == 1
     assert consumer.outputs() == []
     assert consumer.registry.get_sample_value("laksa_consumer_halted", {"group": "router-emergency"}) == 1
 
@@ -283,7 +283,7 @@ async def test_bad_records_have_no_limit() -> None:
     await consumer.settle(*[b"\xff"] * 200)
 
     assert len(consumer.dead()) == 200
-    assert consumer.halted == []
+    assert consumer.stops == []
 
 
 async def test_handled_again_the_same_follows() -> None:

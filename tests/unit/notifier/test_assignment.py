@@ -1,4 +1,4 @@
-"""Reading a department's topic: what is pushed of a report, and what becomes of what cannot be read."""
+"""Parsing a department's topic: the pushed data, and the handling of unreadable records."""
 
 import base64
 from typing import Any
@@ -20,12 +20,12 @@ SUPERVISOR = topics.opd("LIVEROOM", Lane.EMERGENCY)
 
 
 def parse(one: ConsumerRecord, lane: Lane = Lane.EMERGENCY) -> Assignment:
-    """Read a record as the lane's notifier does."""
+    """Parse a record as the lane's notifier does."""
     return assignment_parser(lane, default_taxonomy(), stats_url="http://stats.test")(one)
 
 
 def spoilt(value: bytes | None = None, **headers: Any) -> ConsumerRecord:
-    """A good record with another body or other headers."""
+    """A valid record with another body or other headers."""
     good = assigned_record(report())
     kept = [(name, text) for name, text in good.headers if name not in headers]
     changed = [(name, text) for name, text in headers.items() if text is not None]
@@ -33,13 +33,13 @@ def spoilt(value: bytes | None = None, **headers: Any) -> ConsumerRecord:
 
 
 def test_an_emergency_keeps_fields_that_we_do_not_know() -> None:
-    """A newer intake's field reaches the department, although this notifier has never heard of it."""
+    """A field that this notifier does not know is still pushed."""
     body = orjson.loads(report().model_dump_json()) | {"caller_language": "su"}
     assert orjson.loads(parse(spoilt(orjson.dumps(body))).data)["caller_language"] == "su"
 
 
 def test_the_topic_says_whose_it_is() -> None:
-    """A department's topic is what its access is granted on; the header is only told along."""
+    """The topic decides the department, not the header."""
     assignment = parse(spoilt(ce_opd=b"DLH"))
     assert assignment.opd == "BPBD"
     assert orjson.loads(assignment.data)["opd"] == "BPBD"
@@ -47,7 +47,7 @@ def test_the_topic_says_whose_it_is() -> None:
 
 @pytest.mark.parametrize(("category", "seconds"), [("FIR-KEBAKARAN", 60), ("ANI-ULAR", 900), ("NEW-CODE", 60)])
 def test_the_clock_is_the_categorys(category: str, seconds: int) -> None:
-    """P1 has a minute, P2 fifteen; an emergency of unknown category counts as P1."""
+    """The acknowledge deadline follows the category's priority; an unknown emergency counts as P1."""
     assignment = assigned(report(category=category))
     assert assignment.acknowledge_by is not None
     assert (assignment.acknowledge_by - assignment.received_at).total_seconds() == seconds
@@ -55,7 +55,7 @@ def test_the_clock_is_the_categorys(category: str, seconds: int) -> None:
 
 @pytest.mark.parametrize(("role", "kept"), [("owner", "owner"), ("informed", "informed"), ("\x00?", "owner")])
 def test_a_role_is_one_of_two(role: str, kept: str) -> None:
-    """Whatever is not plainly informed owns the report."""
+    """Every role except ``informed`` counts as owner."""
     assert assigned(report(), role=role).role == kept
 
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_read_says_why(bad: ConsumerRecord, error: type[Permanent
 
 
 def test_raw_bytes_reach_the_supervisor_whole_and_safe() -> None:
-    """The push holds the bytes as base64, and a text that no screen chokes on."""
+    """The push contains the bytes as base64 and a printable text."""
     raw = b"\xff\x00\x1b[2Jtolong!"
     [rescued] = unreadable_fallback(spoilt(raw), UnreadableBody("no"))
     assert rescued.topic == SUPERVISOR
@@ -96,20 +96,20 @@ def test_raw_bytes_reach_the_supervisor_whole_and_safe() -> None:
 
 
 def test_a_rescued_record_is_not_rescued_again() -> None:
-    """What went to the supervisor already and fails there is dead-lettered only, or it would go round for ever."""
+    """A record from the supervisor's own topic is only dead-lettered, which prevents a loop."""
     [rescued] = unreadable_fallback(spoilt(b"{"), UnreadableBody("no"))
     again = record(rescued.topic, rescued.value, rescued.headers)
     assert unreadable_fallback(again, RuntimeError("bug")) == []
 
 
 def test_the_same_bad_record_is_rescued_under_the_same_id() -> None:
-    """Read again after a crash, it is the same emergency."""
+    """The same bad record always gives the same event id."""
     first, second = (dict(unreadable_fallback(spoilt(b"{"), ValueError("bug"))[0].headers)["ce_id"] for _ in range(2))
     assert first == second
 
 
 def test_an_unreadable_emergency_without_report_id_gets_one() -> None:
-    """Nobody could read an id out of it; the delivery needs one all the same, always the same."""
+    """A derived, stable id is used if the record has none."""
     headers = [
         ("ce_id", b"x-1"),
         ("ce_type", UNREADABLE.encode()),
@@ -122,7 +122,7 @@ def test_an_unreadable_emergency_without_report_id_gets_one() -> None:
 
 
 def test_routine_pushes_are_cut_to_what_they_may_carry() -> None:
-    """The thin body has no field that could hold personal data, whatever the report holds."""
+    """The thin body contains no personal data of any report."""
     body: ReportSubmitted = report(lane="routine", category="INF-PJU", text="rahasia", source_reference="rahasia")
     data = orjson.loads(parse(assigned_record(body, "DISHUB"), Lane.ROUTINE).data)
     assert set(data) == {"report_id", "ticket", "category", "place", "link", "mode", "opd", "role"}

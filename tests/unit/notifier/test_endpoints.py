@@ -1,4 +1,4 @@
-"""The endpoints file: read as a whole, with every fault said and no secret quoted; and whom a report reaches."""
+"""The endpoints file: all faults are listed, no secret is quoted; and the recipients of a report."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ OPDS = default_taxonomy().opds
 
 
 def load(tmp_path: Path, text: str) -> Endpoints:
-    """Load a file of this text."""
+    """Load a file with this text."""
     path = tmp_path / "endpoints.yaml"
     path.write_text(text, encoding="utf-8")
     return load_endpoints(path, OPDS)
@@ -43,7 +43,7 @@ endpoints:
 
 
 def test_every_fault_is_listed_and_no_secret_quoted(tmp_path: Path) -> None:
-    """One run of the loader shows all there is to mend."""
+    """All faults are listed at once, without secrets."""
     with pytest.raises(ConfigurationError) as caught:
         load(
             tmp_path,
@@ -64,7 +64,7 @@ endpoints:
 
 
 def test_repeated_ids_and_unknown_departments_are_faults(tmp_path: Path) -> None:
-    """What only shows in the whole list is checked too."""
+    """Duplicate ids and unknown departments are faults."""
     with pytest.raises(ConfigurationError, match=r"(?s)same stands there 2 times.*other names the unknown OPD NASA"):
         load(
             tmp_path,
@@ -101,13 +101,13 @@ endpoints:
 
 @pytest.mark.parametrize("text", ["", "[]", "endpoints: 5", "endpoints: [", "other: []", "\x00"])
 def test_what_is_no_endpoints_file_is_said(tmp_path: Path, text: str) -> None:
-    """Whatever stands in the file, the loader answers with one kind of error."""
+    """Every invalid file gives the same kind of error."""
     with pytest.raises(ConfigurationError):
         load(tmp_path, text)
 
 
 def test_a_missing_file_names_its_setting(tmp_path: Path) -> None:
-    """The message says what to set."""
+    """The message names the setting."""
     with pytest.raises(ConfigurationError, match="LAKSA_ENDPOINTS_FILE"):
         load_endpoints(tmp_path / "none.yaml", OPDS)
 
@@ -130,7 +130,7 @@ def test_a_missing_file_names_its_setting(tmp_path: Path) -> None:
     ],
 )
 def test_reports_leave_this_machine_encrypted_only(url: str, *, is_good: bool) -> None:
-    """Https everywhere, plain http to this machine alone, and no user names in addresses."""
+    """Addresses use https, or http to this machine only, and contain no user names."""
     assert (url_fault(url) is None) is is_good
 
 
@@ -156,11 +156,11 @@ ALL = Endpoints(
     ],
 )
 def test_whom_a_report_reaches(opd: str, mode: str, reach: Reach, names: list[str]) -> None:
-    """Its department, else the Live Room; drills reach drill endpoints only, history nobody."""
+    """A report reaches its department or else the Live Room; exercises only exercise endpoints; history nobody."""
     found = ALL.recipients(opd, mode)
     assert (found.reach, [one.id for one in found.endpoints]) == (reach, names)
 
 
 def test_a_live_report_never_ends_with_nobody() -> None:
-    """Without any endpoint a row of the Live Room's keeps the clock and the alarm going."""
+    """Without any endpoint, a delivery to the Live Room keeps clock and alarm running."""
     assert Endpoints([]).recipients("BPBD", Mode.LIVE).endpoints == (NOBODY,)

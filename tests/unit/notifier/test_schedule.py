@@ -1,4 +1,4 @@
-"""When a push is tried again: the policy table as claims."""
+"""The push schedule follows the policy table."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -35,7 +35,7 @@ spreads = st.floats(0, 1, exclude_max=True)
 
 
 def delays(policy: PushPolicy, count: int, result: PushResult = DOWN) -> list[float | None]:
-    """The waits before the first tries, without jitter, where all tries end alike."""
+    """The waits before the first tries, without jitter, if all tries have the same result."""
     later = [decide_push(policy, attempt, result, now=NOW, spread=0.0).due_in for attempt in range(1, count)]
     return [first_delay(policy, 0.0), *later]
 
@@ -48,7 +48,7 @@ def test_an_emergency_is_pushed_for_ever(result: PushResult) -> None:
 
 
 def test_a_routine_push_has_ten_tries_over_75_hours_35_minutes() -> None:
-    """The schedule of Standard Webhooks, then an end that alarms."""
+    """The schedule of Standard Webhooks, then exhausted."""
     waits = delays(ROUTINE, 10)
     assert len(waits) == 10
     assert sum(wait or 0 for wait in waits) == timedelta(hours=75, minutes=35, seconds=5).total_seconds()
@@ -56,13 +56,13 @@ def test_a_routine_push_has_ten_tries_over_75_hours_35_minutes() -> None:
 
 
 def test_a_routine_push_ends_with_a_2xx() -> None:
-    """Delivered is enough; the department may acknowledge whenever it likes."""
+    """A 2xx ends the tries of a routine push."""
     step = decide_push(ROUTINE, 3, OK, now=NOW, spread=0.5)
     assert (step.state, step.due_in) == (DeliveryState.DELIVERED, None)
 
 
 def test_410_ends_a_routine_delivery_but_no_emergency() -> None:
-    """An endpoint that is gone stops a routine push at once; an emergency keeps knocking until a person ends it."""
+    """A 410 ends a routine delivery; an emergency is pushed until a person ends it."""
     gone = PushResult(status_code=410)
     assert decide_push(ROUTINE, 1, gone, now=NOW, spread=0.0).state is DeliveryState.EXHAUSTED
     assert decide_push(EMERGENCY, 1, gone, now=NOW, spread=0.0).state is DeliveryState.RETRYING
@@ -71,7 +71,7 @@ def test_410_ends_a_routine_delivery_but_no_emergency() -> None:
 
 @given(st.sampled_from(Lane), st.integers(1, 10_000), results, spreads)
 def test_no_step_ends_in_silence(lane: Lane, attempt: int, result: PushResult, spread: float) -> None:
-    """An emergency is always due again; a routine push is due again, delivered, or exhausted, which alarms (N3)."""
+    """An emergency is always due again; a routine push is due again, delivered or exhausted (N3)."""
     step = decide_push(policy_of(lane), attempt, result, now=NOW, spread=spread)
     if lane is Lane.EMERGENCY:
         assert step.due_in is not None
@@ -82,7 +82,7 @@ def test_no_step_ends_in_silence(lane: Lane, attempt: int, result: PushResult, s
 
 @given(st.sampled_from(Lane), st.integers(1, 50), results, spreads)
 def test_every_step_is_one_of_the_state_table(lane: Lane, attempt: int, result: PushResult, spread: float) -> None:
-    """From sending, the table allows each step; giving up goes by way of retrying."""
+    """The state table allows every result of a try."""
     state = decide_push(policy_of(lane), attempt, result, now=NOW, spread=spread).state
     way = [DeliveryState.SENDING, DeliveryState.RETRYING, state]
     if state is not DeliveryState.EXHAUSTED:
@@ -93,7 +93,7 @@ def test_every_step_is_one_of_the_state_table(lane: Lane, attempt: int, result: 
 
 @given(st.sampled_from([EMERGENCY, ROUTINE]), st.integers(1, 9), spreads)
 def test_jitter_is_only_added_and_small(policy: PushPolicy, attempt: int, spread: float) -> None:
-    """No try comes earlier than the schedule says, nor later by more than a tenth (routine: or 2 s)."""
+    """Jitter never makes a try earlier, and later by at most a tenth (routine: or 2 s)."""
     exact = decide_push(policy, attempt, DOWN, now=NOW, spread=0.0).due_in or 0.0
     jittered = decide_push(policy, attempt, DOWN, now=NOW, spread=spread).due_in or 0.0
     assert exact <= jittered <= exact + max(exact * 0.1, policy.jitter_floor) + 1e-6
@@ -124,20 +124,20 @@ def test_jitter_is_only_added_and_small(policy: PushPolicy, attempt: int, spread
 def test_retry_after_is_honoured_within_bounds(
     header: str | None, emergency: float | None, routine: float | None
 ) -> None:
-    """Both forms count, up to 10 s in an emergency and from 1 s to 1 h otherwise; nonsense is ignored (N9)."""
+    """Both forms are honoured: up to 10 s for emergencies, else 1 s to 1 h; invalid values are ignored (N9)."""
     assert retry_after_seconds(header, EMERGENCY, now=NOW) == emergency
     assert retry_after_seconds(header, ROUTINE, now=NOW) == routine
 
 
 @given(st.text(max_size=60), st.sampled_from([EMERGENCY, ROUTINE]))
 def test_no_retry_after_breaks_the_schedule(header: str, policy: PushPolicy) -> None:
-    """Whatever a receiver writes there, the wait stays within the policy's bounds."""
+    """Any header value gives a wait within the policy's bounds."""
     seconds = retry_after_seconds(header, policy, now=NOW)
     assert seconds is None or policy.retry_after_least <= seconds <= policy.retry_after_most
 
 
 def test_retry_after_never_shortens_the_wait() -> None:
-    """It says "not before": a schedule that waits longer stays as it is."""
+    """A longer wait of the schedule is kept."""
     busy = PushResult(status_code=429, retry_after="5")
     assert decide_push(EMERGENCY, 2, busy, now=NOW, spread=0.0).due_in == 5.0
     assert decide_push(EMERGENCY, 9, busy, now=NOW, spread=0.0).due_in == 60.0

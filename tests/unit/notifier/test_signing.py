@@ -1,4 +1,4 @@
-"""Signatures: made so that departments can check them, and checked so that nothing slips through."""
+"""Signing and verifying Standard Webhooks messages."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -15,19 +15,19 @@ MINE, OLD, FOREIGN = secret("mine"), secret("old"), secret("foreign")
 
 
 def test_a_department_can_check_it_with_the_library() -> None:
-    """The headers pass the reference library's own check."""
+    """The reference library accepts the headers."""
     Webhook(MINE).verify(BODY, sign([MINE], "msg-1", BODY, at=datetime.now(UTC)))
 
 
 @pytest.mark.parametrize("hours", [-7, 0, 7])
 def test_the_zone_of_the_clock_does_not_matter(hours: int) -> None:
-    """The library mis-signs aware times of other zones; the wrapper hands it UTC."""
+    """Times of other zones are converted to UTC, because the library would sign them wrongly."""
     local = datetime.now(timezone(timedelta(hours=hours)))
     Webhook(MINE).verify(BODY, sign([MINE], "msg-1", BODY, at=local))
 
 
 def test_both_secrets_sign_during_a_rotation() -> None:
-    """A department that has changed its secret and one that has not both find their signature (N5)."""
+    """During a rotation the message carries a signature for each secret (N5)."""
     headers = sign([MINE, OLD], "msg-1", BODY, at=datetime.now(UTC))
     Webhook(MINE).verify(BODY, headers)
     Webhook(OLD).verify(BODY, headers)

@@ -1,18 +1,20 @@
 """How old the oldest undecided report is, from what was taken and what was decided."""
 
-from services.router.metrics import Place, WaitingReports
+from aiokafka import TopicPartition
+
+from services.router.undecided import WaitingReports
 from shared.messaging.received import Record
 from tests.support.builders.records import consumer_record
 
 NOW = 1_000.0
-EMERGENCY: Place = ("reports.emergency.v1", 0)
+EMERGENCY = TopicPartition("reports.emergency.v1", 0)
 
 
 class Partitions:
     """Where the partitions end; a missing one is not ours."""
 
     def __init__(self) -> None:
-        self.ends: dict[Place, int] = {EMERGENCY: 10}
+        self.ends: dict[TopicPartition, int] = {EMERGENCY: 10}
         self.waiting = WaitingReports(self.ends.get, now=lambda: NOW)
 
 
@@ -43,7 +45,7 @@ def test_the_oldest_in_hand_counts() -> None:
 def test_a_batch_that_came_back_to_kafka_still_waits() -> None:
     """What was taken and not decided keeps ageing, although a later batch of another partition went well."""
     partitions = Partitions()
-    partitions.ends["reports.emergency.v1", 1] = 1
+    partitions.ends[TopicPartition("reports.emergency.v1", 1)] = 1
 
     partitions.waiting.taken([_record(9, 30)])
     partitions.waiting.taken([_record(0, 5, partition=1)])

@@ -1,0 +1,79 @@
+"""docs/promises.md is true: its tests exist, and whatever code the tree cites is explained there."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "promises.md"
+CITING = ("services", "shared", "tests", "docs", "deploy", "benchmarks")
+SUFFIXES = {".py", ".md", ".yml", ".yaml", ".html"}
+
+CODE = re.compile(r"(?<![%\w-])(?:[IR][1-9]|N[1-9][0-9]?|[SW][1-9]|F[0-9]{2})(?![\w-])")
+ROW = re.compile(r"^\| (?!---)(?P<first>[^|]+) \|(?P<rest>.*)\|$", re.MULTILINE)
+TEST = re.compile(r"`(?P<file>[\w/]+\.py)::(?P<name>\w+)`")
+HEADINGS = {"code", "sabotage", "setting"}
+
+
+@cache
+def _page() -> str:
+    return PAGE.read_text(encoding="utf-8")
+
+
+def _rows() -> dict[str, str]:
+    """What each table row says of its code, sabotage or setting."""
+    rows = [(row["first"].strip(), row["rest"]) for row in ROW.finditer(_page())]
+    assert len({first for first, _ in rows} - HEADINGS) == len([first for first, _ in rows if first not in HEADINGS])
+    return {first: rest for first, rest in rows if first not in HEADINGS}
+
+
+@cache
+def _tests_in(path: str) -> set[str]:
+    tree = ast.parse((ROOT / "tests" / path).read_text(encoding="utf-8"))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name for node in tree.body if isinstance(node, functions) and node.name.startswith("test_")}
+
+
+def _cited() -> dict[str, str]:
+    """Each code that the tree cites, with one of the files."""
+    files = (path for folder in CITING for path in sorted((ROOT / folder).rglob("*")))
+    return {
+        code: str(path.relative_to(ROOT))
+        for path in files
+        if path.suffix in SUFFIXES and path != PAGE and "vendor" not in path.parts
+        for code in CODE.findall(path.read_text(encoding="utf-8"))
+    }
+
+
+def test_every_test_that_the_page_names_exists() -> None:
+    """A test that was renamed or removed leaves no promise behind that nothing checks."""
+    named = {(found["file"], found["name"]) for found in TEST.finditer(_page())}
+    missing = sorted(
+        f"{file}::{name}"
+        for file, name in named
+        if not (ROOT / "tests" / file).is_file() or name not in _tests_in(file)
+    )
+    assert missing == []
+    assert len(named) > 100
+
+
+def test_every_code_in_the_tree_is_on_the_page() -> None:
+    """Whoever meets `W3` in a docstring can look it up."""
+    cited = _cited()
+    assert {code: file for code, file in cited.items() if code not in _rows()} == {}
+    assert {"I1", "R2", "N15", "S4", "W3", "F19"} <= cited.keys()
+
+
+def test_every_promise_names_a_test_or_is_marked() -> None:
+    """Nothing looks kept that is not: a row without a test says "not yet"."""
+    silent = [first for first, rest in _rows().items() if not TEST.search(rest) and "not yet" not in rest.casefold()]
+    assert silent == []
+
+
+def test_the_page_lists_every_promise_and_fault() -> None:
+    """No number is left out."""
+    counts = {"I": 8, "R": 7, "N": 15, "S": 6, "W": 5}
+    wanted = {f"{letter}{number}" for letter, count in counts.items() for number in range(1, count + 1)}
+    wanted |= {f"F{number:02}" for number in range(1, 43)} | {f"class {number}" for number in range(1, 16)}
+    assert wanted <= _rows().keys()
