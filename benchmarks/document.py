@@ -82,9 +82,9 @@ All services, one receiver that answers at once; {reports} reports of each lane,
 time is measured from the request to the arrival of the first push. Routine pushes begin with a random delay of up
 to 2 s by policy (`services/notifier/schedule.py`), so that a burst does not hit a call centre at once. The queue is
 {waiting} routine reports, put into Kafka just before; {queue_rate:.0f} of them per second reached the call centre
-meanwhile. Routine reports that are sent behind them wait for them: of {behind_sent}, {behind} had come when the measurement ended
-after {watched:.0f} s; at that rate the queue alone takes {queue_minutes:.0f} minutes. With so few reports a p99 is the
-third slowest: it may differ by a factor of a few from run to run.
+meanwhile. Routine reports that are sent behind them wait for them: of {behind_sent}, {behind} had come when the
+measurement ended after {watched:.0f} s; at that rate the queue alone takes {queue_minutes:.0f} minutes. With so few
+reports a p99 is the third slowest: it may differ by a factor of a few from run to run.
 
 {end_to_end}
 

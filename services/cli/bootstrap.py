@@ -1,155 +1,256 @@
-"""Make ``.venv`` from the lock files. Run by the machine's own Python: standard library only, imports nothing of ours.
+"""Make ``.venv`` from the lock files: ``bootstrap.py run``, ``postgres`` or ``dev``.
 
-Every download is checked against a hash in the lock. Done again only when a lock, the project's description or the
-interpreter changed.
+The machine's own Python runs this file, so it uses the standard library only and imports no other module of the
+project. Each download is checked against a hash in a lock. Nothing is done while the locks, ``pyproject.toml`` and the
+interpreter stay the same.
 """
 
 import hashlib
-import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 import venv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-VENV = ROOT / ".venv"
-STAMP = VENV / "laksa-stamp"
-LOCK = ROOT / "requirements.lock"
-BOOTSTRAP_LOCK = ROOT / "requirements-bootstrap.lock"
-LEAST = (3, 11)
+OLDEST_PYTHON = (3, 11)
+BOOTSTRAP_LOCK = "requirements-bootstrap.lock"
+DOWNLOAD_LOCK = "requirements-download.lock"
+# Each set contains the sets above it, so a larger one that is installed serves for a smaller one.
+SETS = {
+    "run": ("requirements-run.lock",),
+    "postgres": ("requirements-run.lock", "requirements-postgres.lock"),
+    "dev": ("requirements.lock",),
+}
+DOWNLOAD_MB = {"run": 80, "postgres": 105, "dev": 240}  # on Linux, with nothing in the cache
+PURPOSES = {"run": "to run the pipeline", "postgres": "to run it with PostgreSQL", "dev": "to run, test and lint"}
+# The shell part lets the script work where the path of .venv has spaces or is longer than a #! line may be.
+SCRIPT = """\
+#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
+import sys
+from {module} import {function}
+sys.exit({function}())
+"""
 
 
-class StepFailed(Exception):  # noqa: N818  # named after what happened
-    """A step did not work; the message says what to look at."""
+class SetupError(Exception):
+    """A step failed; the message says what the person can do."""
 
 
-def main() -> int:
-    """Bring ``.venv`` up to date and say each step. Returns the exit code."""
-    if sys.version_info < LEAST:
-        say(f"Python {LEAST[0]}.{LEAST[1]} or newer is needed; this is {sys.version.split()[0]}")
+@dataclass(frozen=True)
+class Environment:
+    """The ``.venv`` of one checkout of the project."""
+
+    root: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self.root / ".venv"
+
+    @property
+    def stamp(self) -> Path:
+        """The file that says which set was installed, and from what."""
+        return self.folder / "laksa-stamp"
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / "bin" / "python"
+
+    @property
+    def uv(self) -> Path:
+        """Its uv; it may be missing."""
+        return self.folder / "bin" / "uv"
+
+    def locks(self, chosen: str) -> list[Path]:
+        """The lock files of a set."""
+        return [self.root / name for name in SETS[chosen]]
+
+    def fingerprint(self, chosen: str) -> str:
+        """A hash of everything that decides what a set installs."""
+        digest = hashlib.sha256(f"{chosen} {self.root}".encode())  # the project is linked by its path
+        for file in (*self.locks(chosen), self.root / BOOTSTRAP_LOCK, self.root / "pyproject.toml"):
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
+
+    def installed_set(self) -> str | None:
+        """The set that the stamp names; None where there is no stamp, or one that this file did not write."""
+        try:
+            name = self.stamp.read_text(encoding="utf-8").partition(" ")[0]
+        except OSError:
+            return None
+        return name if name in SETS else None
+
+    def is_current(self, chosen: str) -> bool:
+        """Whether this set was installed from exactly these files, and the interpreter is still there."""
+        return (
+            self.python.is_file()
+            and (self.python.with_name("laksa")).is_file()
+            and self.stamp.is_file()
+            and self.stamp.read_text(encoding="utf-8") == f"{chosen} {self.fingerprint(chosen)}"
+        )
+
+    def write_stamp(self, chosen: str) -> None:
+        """Remember that a set is installed."""
+        self.stamp.write_text(f"{chosen} {self.fingerprint(chosen)}", encoding="utf-8")
+
+
+def main(arguments: Sequence[str], environment: Environment) -> int:
+    """Bring ``.venv`` up to date, with one line per step. Returns the exit code."""
+    if sys.version_info < OLDEST_PYTHON:
+        say(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}")
         return 1
-    if is_up_to_date():
+    chosen = choose_set(arguments[0] if arguments else "run", environment.installed_set())
+    if environment.is_current(chosen):
         return 0
     started = time.monotonic()
     try:
-        make_environment()
-        install_uv()
-        install_packages()
-        install_project()
-    except StepFailed as error:
+        make_environment(environment)
+        install_uv(environment)
+        install_packages(environment, chosen)
+        link_project(environment)
+    except SetupError as error:
         say(f"FAILED: {error}")
         return 1
-    STAMP.write_text(fingerprint(), encoding="utf-8")
+    environment.write_stamp(chosen)
     say(f"ready after {time.monotonic() - started:.0f} s")
     return 0
 
 
-def is_up_to_date() -> bool:
-    """Whether ``.venv`` was made from exactly these locks and still has a working interpreter."""
-    if not STAMP.is_file() or STAMP.read_text(encoding="utf-8") != fingerprint():
-        return False
-    return interpreter().is_file() and (interpreter().parent / "laksa").is_file()
+def choose_set(asked: str, installed: str | None) -> str:
+    """The larger of the two: `make run` after `make test` must not uninstall what the tests need."""
+    order = list(SETS)
+    return max(asked, installed or asked, key=order.index)
 
 
-def fingerprint() -> str:
-    """A hash of all that decides what ``.venv`` holds."""
-    digest = hashlib.sha256(str(ROOT).encode())  # the project is installed by its path
-    for file in (LOCK, BOOTSTRAP_LOCK, ROOT / "pyproject.toml"):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def make_environment() -> None:
-    """Make ``.venv`` with pip in it, anew where its interpreter does not run or is too old."""
-    if works(interpreter()):
-        say("1/4 .venv is there")
-        return
-    say(f"1/4 making .venv with Python {sys.version.split()[0]}")
-    if VENV.exists():
-        shutil.rmtree(VENV)
-    try:
-        venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(VENV)
-    except (subprocess.CalledProcessError, OSError, SystemExit) as error:
-        shutil.rmtree(VENV, ignore_errors=True)
-        raise StepFailed(f"no .venv could be made ({error}). On Debian and Ubuntu: apt install python3-venv") from error
-
-
-def install_uv() -> None:
-    """Install the pinned uv: several times faster than pip. Without it pip does the work."""
-    say("2/4 installing uv")
-    if not run(pip("install", "--quiet", "--require-hashes", "-r", str(BOOTSTRAP_LOCK))):
-        say("    uv cannot be had here, going on with pip")
-
-
-def install_packages() -> None:
-    """Install exactly what the lock names, each package checked by its hash.
+def make_environment(environment: Environment) -> None:
+    """Make ``.venv`` with pip in it; make it again where its interpreter does not run or is too old.
 
     Raises:
-        StepFailed: neither uv nor pip could.
+        SetupError: it cannot be made.
     """
-    count = sum(not line.startswith((" ", "#")) for line in LOCK.read_text(encoding="utf-8").splitlines())
-    say(f"3/4 installing {count} packages, each checked by its hash (downloads what is not cached)")
-    if uv().is_file() and run(uv_pip("sync", "--require-hashes", str(LOCK))):
+    if works(environment.python):
         return
-    if not run(pip("install", "--progress-bar", "on", "--require-hashes", "-r", str(LOCK))):
-        raise StepFailed(
-            "the packages could not be installed; the lines above say which. Is a package index reachable?"
+    say(f"1/4 making .venv with Python {sys.version.split()[0]}")
+    shutil.rmtree(environment.folder, ignore_errors=True)
+    try:
+        venv.EnvBuilder(with_pip=True, symlinks=True).create(environment.folder)
+    except (subprocess.CalledProcessError, OSError, SystemExit) as error:
+        shutil.rmtree(environment.folder, ignore_errors=True)
+        raise SetupError(f".venv cannot be made ({error}). On Debian and Ubuntu: apt install python3-venv") from error
+
+
+def install_uv(environment: Environment) -> None:
+    """Install the pinned uv, which is several times faster than pip. Without it pip does the work."""
+    say("2/4 installing uv")
+    lock = str(environment.root / BOOTSTRAP_LOCK)
+    if not run(pip(environment, "install", "--quiet", "--require-hashes", "-r", lock)):
+        say("2/4 uv could not be installed (see above); pip installs the packages instead, which takes longer")
+
+
+def install_packages(environment: Environment, chosen: str) -> None:
+    """Install exactly what a set's locks name, each package checked by its hash.
+
+    Raises:
+        SetupError: neither uv nor pip could.
+    """
+    locks = environment.locks(chosen)
+    size = f"about {DOWNLOAD_MB[chosen]} MB to download where they are not cached"
+    say(f"3/4 installing {len(locked_names(locks))} packages {PURPOSES[chosen]} ({size})")
+    if environment.uv.is_file():
+        if run(uv_pip(environment, "sync", "--quiet", "--require-hashes", *map(str, locks))):
+            return
+        say("3/4 uv could not install the packages (see above); trying pip")
+    files = [part for lock in locks for part in ("-r", str(lock))]
+    if not run(pip(environment, "install", "--quiet", "--require-hashes", *files)):
+        raise SetupError(
+            "the packages could not be installed; the lines above say why. Check that a package index can be reached "
+            "(PIP_INDEX_URL, UV_INDEX_URL, HTTPS_PROXY) and that the disk is not full, then run the same command again"
         )
 
 
-def install_project() -> None:
-    """Install this project itself, as a link to its source, so that ``.venv/bin/laksa`` is there.
-
-    The build backend comes from the lock too: nothing is downloaded here.
+def install_download_client(environment: Environment, folder: Path) -> None:
+    """Install what downloads Kafka's jars into a folder outside ``.venv``: it is needed once, by no process that stays.
 
     Raises:
-        StepFailed: the link could not be made.
+        SetupError: neither uv nor pip could.
     """
+    options = ("--quiet", "--target", str(folder), "--require-hashes", "-r", str(environment.root / DOWNLOAD_LOCK))
+    if environment.uv.is_file() and run(uv_pip(environment, "install", *options)):
+        return
+    if not environment.python.is_file() or not run(pip(environment, "install", *options)):
+        raise SetupError("The packages that download Apache Kafka could not be installed; the lines above say why")
+
+
+def locked_names(locks: Iterable[Path]) -> set[str]:
+    """The packages that locks name for this machine's system; what only Windows needs is left out."""
+    lines = (line for lock in locks for line in lock.read_text(encoding="utf-8").splitlines())
+    return {found[1] for line in lines if (found := re.match(r"([a-z0-9-]+)==(?!.*== 'win32')", line))}
+
+
+def link_project(environment: Environment) -> None:
+    """Let ``.venv`` import the project from its source, and write the commands that ``pyproject.toml`` names.
+
+    Two small files do what an editable install does, without a build tool and the packages that it needs.
+
+    Raises:
+        SetupError: the files cannot be written.
+    """
+    import tomllib  # not above: Python 3.10 must get as far as the sentence that it is too old
+
     say("4/4 linking the project into .venv")
-    arguments = ("install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--editable", str(ROOT))
-    if not (uv().is_file() and run(uv_pip(*arguments))) and not run(pip(*arguments)):
-        raise StepFailed("the project could not be linked into .venv; the lines above say why")
+    try:
+        (packages,) = environment.folder.glob("lib/python3*/site-packages")
+        (packages / "laksa.pth").write_text(f"{environment.root}\n", encoding="utf-8")
+        described = tomllib.loads((environment.root / "pyproject.toml").read_text(encoding="utf-8"))
+        for name, target in described["project"]["scripts"].items():
+            write_script(environment, name, target)
+    except (OSError, ValueError) as error:
+        raise SetupError(f"the project cannot be linked into .venv ({error}). Remove .venv and try again") from error
 
 
-def interpreter() -> Path:
-    """The Python of ``.venv``."""
-    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def uv() -> Path:
-    """The uv of ``.venv``."""
-    return interpreter().with_name("uv.exe" if os.name == "nt" else "uv")
+def write_script(environment: Environment, name: str, target: str) -> None:
+    """Write a command into ``.venv/bin``; its target is ``module:function``."""
+    module, _, function = target.partition(":")
+    script = environment.python.with_name(name)
+    script.write_text(SCRIPT.format(python=environment.python, module=module, function=function), encoding="utf-8")
+    script.chmod(0o755)
 
 
 def works(python: Path) -> bool:
     """Whether an interpreter runs and is new enough, with pip in it."""
-    check = f"import pip, sys; sys.exit(sys.version_info < {LEAST})"
+    check = f"import pip, sys; sys.exit(sys.version_info < {OLDEST_PYTHON})"
     return python.is_file() and run([str(python), "-c", check], quiet=True)
 
 
-def pip(*arguments: str) -> list[str]:
+def pip(environment: Environment, *arguments: str) -> list[str]:
     """A call of the pip in ``.venv``."""
-    return [str(interpreter()), "-m", "pip", "--disable-pip-version-check", *arguments]
+    return [str(environment.python), "-m", "pip", "--disable-pip-version-check", *arguments]
 
 
-def uv_pip(*arguments: str) -> list[str]:
-    """A call of the uv in ``.venv``, on ``.venv``, reading no configuration of other projects."""
-    return [str(uv()), "pip", arguments[0], "--python", str(interpreter()), *arguments[1:]]
+def uv_pip(environment: Environment, command: str, *arguments: str) -> list[str]:
+    """A call of the uv in ``.venv``, for ``.venv``."""
+    return [str(environment.uv), "pip", command, "--python", str(environment.python), *arguments]
 
 
 def run(command: list[str], *, quiet: bool = False) -> bool:
-    """Whether a command succeeded; its output, progress bars included, goes to the terminal."""
+    """Whether a command succeeded; what it writes goes to the terminal."""
     target = subprocess.DEVNULL if quiet else None
     return subprocess.run(command, cwd=ROOT, stdout=target, stderr=target, check=False).returncode == 0  # noqa: S603  # our own commands
 
 
 def say(text: str) -> None:
-    """One line for the person who waits."""
+    """Write one line for the person who waits."""
     sys.stdout.write(f"setup: {text}\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:], Environment(ROOT)))

@@ -1,4 +1,4 @@
-"""Keys of the channels and secrets of the endpoints: made once, kept in ``var/secrets.json``, told to the services."""
+"""API keys of the channels and secrets of the endpoints: made once, kept in ``var/secrets.json``, given to services."""
 
 import base64
 import hashlib
@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,8 +16,8 @@ from shared.domain.lanes import Channel
 from shared.domain.taxonomy import default_taxonomy
 
 SCOPES: Mapping[Channel, tuple[str, ...]] = {Channel.CALL_112: ("calls", "backfill", "exercise")}
-SUBSCRIBING = frozenset({"DPUPR", "PERUMDAM"})  # they read their topic themselves, so that both kinds are seen
-DRILL_OPD = "BPBD"  # the reference data hold one fire drill
+SUBSCRIBING = frozenset({"DPUPR", "PERUMDAM"})  # they read their own topic, so that the demo has both kinds
+DRILL_OPD = "BPBD"  # the reference data contain one fire drill
 SECRET_BYTES = 32  # Standard Webhooks asks for 24 to 64
 
 
@@ -50,21 +51,33 @@ def demo_endpoints() -> tuple[DemoEndpoint, ...]:
 
 
 def load_secrets(layout: Layout) -> Secrets:
-    """The keys of this data folder; what is missing is made and kept."""
+    """The keys of this data folder; missing ones are made and saved."""
     known = read_json(layout.secrets)
     made = Secrets(
         api_keys={name: _kept(known, "api_keys", name) or _new_api_key(name) for name in Channel},
-        endpoints={one.id: _kept(known, "endpoints", one.id) or _new_signing_secret() for one in demo_endpoints()},
+        endpoints={
+            endpoint.id: _kept(known, "endpoints", endpoint.id) or _new_signing_secret()
+            for endpoint in demo_endpoints()
+        },
     )
     if known != (wanted := {"api_keys": dict(made.api_keys), "endpoints": dict(made.endpoints)}):
         write_private(layout.secrets, json.dumps(wanted, indent=2))
     return made
 
 
-def write_configuration(layout: Layout, made: Secrets, call_centre_url: str) -> None:
-    """Write the channels file for intake (hashes only) and the endpoints file for the notifiers."""
-    write_private(layout.channels, channels_file(made))
-    write_private(layout.endpoints, endpoints_file(made, call_centre_url))
+def write_configuration(layout: Layout, made: Secrets, call_centre_url: str) -> list[Path]:
+    """Write the channels file for intake (hashes only) and the endpoints file for the notifiers.
+
+    A file that somebody has edited since is left as it is. Returns these files.
+    """
+    texts = {layout.channels: channels_file(made), layout.endpoints: endpoints_file(made, call_centre_url)}
+    written = read_json(layout.written)
+    edited = [path for path, text in texts.items() if _is_edited(path, text, written.get(path.name))]
+    for path in texts.keys() - set(edited):
+        write_private(path, texts[path])
+        written[path.name] = _sha256(texts[path].encode())
+    write_private(layout.written, json.dumps(written, indent=2))
+    return edited
 
 
 def channels_file(made: Secrets) -> str:
@@ -72,7 +85,7 @@ def channels_file(made: Secrets) -> str:
     channels = [
         {
             "name": str(name),
-            "key_sha256": hashlib.sha256(made.api_keys[name].encode()).hexdigest(),
+            "key_sha256": _sha256(made.api_keys[name].encode()),
             "scopes": list(SCOPES.get(name, ())),
         }
         for name in Channel
@@ -82,15 +95,28 @@ def channels_file(made: Secrets) -> str:
 
 def endpoints_file(made: Secrets, call_centre_url: str) -> str:
     """The text of the endpoints file, with the demo call centre behind every department that is pushed."""
-    endpoints = [_endpoint_entry(one, made, call_centre_url) for one in demo_endpoints()]
+    endpoints = [_endpoint_entry(endpoint, made, call_centre_url) for endpoint in demo_endpoints()]
     return yaml.safe_dump({"endpoints": endpoints}, sort_keys=False)
 
 
-def _endpoint_entry(one: DemoEndpoint, made: Secrets, call_centre_url: str) -> dict[str, Any]:
-    entry: dict[str, Any] = {"id": one.id, "opd": one.opd, "kind": one.kind, "exercise": one.exercise}
-    if one.kind == "webhook":
-        entry |= {"url": f"{call_centre_url}/push/{one.id}"}
-    return entry | {"secret": made.endpoints[one.id]}
+def _endpoint_entry(endpoint: DemoEndpoint, made: Secrets, call_centre_url: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "id": endpoint.id,
+        "opd": endpoint.opd,
+        "kind": endpoint.kind,
+        "exercise": endpoint.exercise,
+    }
+    if endpoint.kind == "webhook":
+        entry |= {"url": f"{call_centre_url}/push/{endpoint.id}"}
+    return entry | {"secret": made.endpoints[endpoint.id]}
+
+
+def _is_edited(path: Path, text: str, written: str | None) -> bool:
+    return path.exists() and _sha256(path.read_bytes()) not in {written, _sha256(text.encode())}
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _kept(known: Mapping[str, Any], part: str, name: str) -> str | None:

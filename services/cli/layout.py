@@ -1,4 +1,4 @@
-"""Where everything of one run lies below its data folder."""
+"""The files and folders of one run, all below its data folder."""
 
 import fcntl
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.errors import ConfigurationError
 
-PRIVATE = 0o600  # keys stand in these files
+PRIVATE = 0o600  # these files contain keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Layout:
 
     @property
     def database_kind(self) -> Path:
-        """Which kind of database holds the data of this folder."""
+        """The kind of database that this folder's data are kept in."""
         return self.root / "database.json"
 
     @property
@@ -71,22 +71,27 @@ class Layout:
         return self.root / "endpoints.yaml"
 
     @property
+    def written(self) -> Path:
+        """SHA-256 of the channels and endpoints files as they were written: a file that differs was edited."""
+        return self.root / "written.json"
+
+    @property
     def ports(self) -> Path:
         """The ports of the last run."""
         return self.root / "ports.json"
 
     @property
     def seed(self) -> Path:
-        """Which of the reference data intake has confirmed."""
+        """The requests of the reference data that intake has confirmed."""
         return self.root / "seed.json"
 
     @property
     def lock(self) -> Path:
-        """Held while a supervisor runs; names its process."""
+        """Locked while a supervisor runs; contains its process id."""
         return self.root / "lock"
 
     def make(self) -> None:
-        """Create the folders. They hold personal data: nobody else may look.
+        """Create the folders, with access for their owner only: they contain personal data.
 
         Raises:
             ConfigurationError: the folder cannot be written.
@@ -99,7 +104,7 @@ class Layout:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step, so that nobody ever reads a half of it; only its owner can read it."""
+    """Replace a file in one step, so that nobody reads half of it; only its owner can read it."""
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
@@ -128,15 +133,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path) -> ConfigurationError:
-    return ConfigurationError(f"{path} is damaged. `make clean` starts anew, without the data")
+    return ConfigurationError(f"{path} is damaged. `make clean` deletes all data; the next run then starts anew")
 
 
 @contextmanager
 def only_supervisor(layout: Layout) -> Iterator[None]:
-    """Hold the data folder: one supervisor at a time. The kernel lets go however the holder ends.
+    """Lock the data folder: one supervisor at a time. The kernel unlocks it however the holder ends.
 
     Raises:
-        ConfigurationError: another one has it; the message names its process.
+        ConfigurationError: another supervisor has locked it; the message has its process id.
     """
     descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT, PRIVATE)
     try:

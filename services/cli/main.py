@@ -1,4 +1,4 @@
-"""``laksa``: all commands, by room. Each room's ``commands.py`` has the options; it imports the work when it is called."""
+"""``laksa``: all commands. The ``commands.py`` of each room has the options and imports the work only when called."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""What the command line reads from its environment."""
+"""Settings of the command line, from ``LAKSA_*`` environment variables."""
 
 from pathlib import Path
 from typing import Literal
@@ -12,16 +12,17 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 class CliSettings(BaseSettings):
-    """Settings of ``laksa``; what concerns the services is handed on to them."""
+    """Settings of ``laksa run``, ``report`` and ``tail``; a run hands the settings of the services on to them."""
 
-    model_config = SettingsConfigDict(env_prefix="LAKSA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="LAKSA_", env_ignore_empty=True, extra="ignore")
 
     var_dir: Path = Field(default=PROJECT / "var", description="Where `laksa run` keeps all data, logs and keys")
     ports: Literal["fixed", "free"] = Field(
         default="fixed", description="fixed: the usual port where it is free, else another one; free: any free ports"
     )
     db: DatabaseKind | None = Field(
-        default=None, description="Database of notifier and stats, the first time sqlite and then what it was before"
+        default=None,
+        description="Database of notifier and stats, sqlite or postgres; default: that of the last run, else sqlite",
     )
     reference_data: bool = Field(default=True, description="Whether `laksa run` sends the reference data")
 
@@ -33,10 +34,10 @@ class CallCentreSettings(BaseSettings):
 
     http_host: str = Field(default="127.0.0.1", description="Address the HTTP server binds to")
     http_port: int = Field(default=8106, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one")
-    endpoints_file: Path = Field(description="The endpoints file that the notifier reads: it holds the secrets")
+    endpoints_file: Path = Field(description="The notifier's endpoints file; it contains the secrets")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least severe line")
     tls_certificate_file: Path | None = Field(
-        default=None, description="PEM certificate to serve https with; without it http, which only loopback may use"
+        default=None, description="PEM certificate for https; without it http, for the loopback address only"
     )
     tls_key_file: Path | None = Field(default=None, description="PEM key of the certificate")
 
@@ -46,10 +47,12 @@ class SeedSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LAKSA_", extra="ignore")
 
-    intake_url: str = Field(description="Base of intake")
-    stats_url: str = Field(description="Base of stats")
-    api_keys_file: Path = Field(description="JSON file with the channels' keys below api_keys, as laksa secrets makes")
-    var_dir: Path = Field(default=PROJECT / "var", description="Folder that remembers what was sent")
+    intake_url: str = Field(description="Address of intake")
+    stats_url: str = Field(description="Address of stats")
+    api_keys_file: Path = Field(
+        description="JSON file with the channels' keys below api_keys; `laksa secrets` writes it"
+    )
+    var_dir: Path = Field(default=PROJECT / "var", description="Folder that keeps a list of what was sent")
 
     @field_validator("intake_url", "stats_url")
     @classmethod

@@ -28,9 +28,9 @@ from services.intake.updates import CaseUpdates
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.http.apidocs import docs_routes
+from shared.http.conventions import apply_conventions
 from shared.http.metrics import HttpMetrics, MeasureHttp
 from shared.http.ops import ops_routes
-from shared.http.problems import install_problem_handlers
 from shared.messaging.asyncapi import asyncapi_json
 from shared.messaging.cluster_check import ClusterCheck
 from shared.messaging.consumer import Consumer
@@ -118,9 +118,8 @@ def build_http(parts: Parts) -> Starlette:
             yield
 
     app = Starlette(routes=_build_routes(parts), lifespan=lifespan)
-    app.router.redirect_slashes = False
     app.add_middleware(MeasureHttp, metrics=HttpMetrics(parts.registry))
-    install_problem_handlers(app)
+    apply_conventions(app)
     return app
 
 

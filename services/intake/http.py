@@ -1,13 +1,12 @@
 """Intake's front door: reports and 112 calls over HTTP."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from pydantic import BaseModel
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.api_keys import AuthenticatedChannel, Channels, Scope
@@ -22,6 +21,7 @@ from shared.domain.flags import KEY_IGNORED
 from shared.domain.lanes import Channel
 from shared.domain.taxonomy import Taxonomy
 from shared.errors import DatabaseUnavailable, IdempotencyMismatch
+from shared.http.bodies import check_is_json, read_body
 from shared.http.problems import Problem
 from shared.observability.logs import logger
 from shared.observability.tracing import child_of
@@ -114,7 +114,8 @@ class IntakeApi:
         lenient: bool,
     ) -> Response:
         try:
-            body = await read_body(request, self._body_seconds)
+            check_is_json(request)
+            body = await read_body(request, most_bytes=MAX_BODY_BYTES, seconds=self._body_seconds)
             if not lenient and self._load_shedder.refuses(body, sender.channel):
                 self._count_refusal(sender.channel, TOO_BUSY, lenient=lenient)
                 await self._load_shedder.delay_refusal()
@@ -187,50 +188,6 @@ class IntakeApi:
         self._metrics.received.labels(channel, UNKNOWN, code).inc()
         if lenient:  # somebody may be waiting for help: this pages
             log.error("A 112 call was refused", channel=channel, code=code)
-
-
-async def read_body(request: Request, seconds: float) -> bytes:
-    """The body, as far as 64 KiB; it is measured while it comes in, because nobody has to declare its length.
-
-    Raises:
-        Problem: 415 for another media type or a compressed body, 413 for one too large, 408 for one too slow.
-    """
-    _check_media_type(request)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise _closing(413, "too_large", "The body is too large", "At most 64 KiB.")
-    except TimeoutError:
-        raise _closing(408, "too_slow", "The body came too slowly", "Send it again.") from None
-    except ClientDisconnect:
-        raise _closing(408, "incomplete", "The body ended too early", "Send it again.") from None
-    return bytes(body)
-
-
-def _check_media_type(request: Request) -> None:
-    if not _is_json(request.headers.get("content-type", "")):
-        raise Problem(415, "unsupported_media_type", "Not JSON", "Send Content-Type: application/json, in UTF-8.")
-    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise Problem(415, "unsupported_encoding", "Compressed", "Send the body as it is, uncompressed.")
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
-        raise _closing(413, "too_large", "The body is too large", "At most 64 KiB.")
-
-
-def _is_json(content_type: str) -> bool:
-    if content_type == "application/json":
-        return True
-    media_type, _, parameters = content_type.partition(";")
-    name, _, value = parameters.strip().lower().partition("=")
-    return media_type.strip().lower() == "application/json" and (name != "charset" or value.strip('"') == "utf-8")
-
-
-def _closing(status: int, code: str, title: str, detail: str) -> Problem:
-    """A refusal of a body that was not read to its end: the connection is of no more use."""
-    return Problem(status, code, title, detail, headers={"Connection": "close"})
 
 
 def _invalid(faults: tuple[Fault, ...]) -> Problem:

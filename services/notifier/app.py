@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -28,9 +29,10 @@ from shared.db.outbox import Outbox
 from shared.domain.taxonomy import default_taxonomy
 from shared.errors import DatabaseUnavailable
 from shared.http.apidocs import docs_routes
+from shared.http.conventions import apply_conventions
 from shared.http.metrics import HttpMetrics, MeasureHttp
 from shared.http.ops import ops_routes
-from shared.http.problems import install_problem_handlers
+from shared.http.validation import of_invalid_request
 from shared.messaging.asyncapi import asyncapi_json
 from shared.messaging.cluster_check import ClusterCheck
 from shared.messaging.consumer import Consumer
@@ -95,7 +97,7 @@ def build_app(settings: NotifierSettings, *, now: Now | None = None) -> FastAPI:
     app.router.routes.extend(ops_routes(parts.health, parts.registry, _asyncapi(title)))
     app.router.routes.extend(docs_routes(app.openapi_url, title))
     app.add_middleware(MeasureHttp, metrics=HttpMetrics(parts.registry))
-    install_problem_handlers(app)
+    apply_conventions(app, problems={RequestValidationError: of_invalid_request})
     return app
 
 

@@ -1,6 +1,5 @@
 """The notifier over HTTP: departments acknowledge, operators look."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -8,7 +7,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
-from starlette.requests import ClientDisconnect
 
 from services.notifier.acknowledgement import (
     AcknowledgementRequest,
@@ -23,6 +21,7 @@ from services.notifier.signing import SignatureRefused
 from services.notifier.store import Store
 from shared.domain.delivery import DeliveryState
 from shared.domain.lanes import Lane
+from shared.http.bodies import read_body
 from shared.http.problems import Problem, documented_problems
 
 MAX_BODY_BYTES = 16 * 1024
@@ -121,7 +120,7 @@ def notifier_api(lane: Lane, acknowledging: Acknowledging, endpoints: Endpoints,
 
         Use the delivery's id as ``webhook-id``, or an id of your own that is new for each delivery.
         """
-        body = await _read_body(request)
+        body = await read_body(request, most_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS)
         delivery = await _acknowledged(acknowledging, _uuid(delivery_id), request, body)
         return AcknowledgementView(
             delivery_id=delivery.id,
@@ -171,31 +170,6 @@ async def _acknowledged(
         if any(code == "json_invalid" for _, code in faults):
             raise Problem(400, "malformed", "The body is not JSON", "Send one JSON object, or nothing.") from None
         raise Problem(422, "invalid", "Fields cannot be used", "Mend the fields under errors.", errors=faults) from None
-
-
-async def _read_body(request: Request) -> bytes:
-    """The body, measured while it comes in.
-
-    Raises:
-        Problem: 413 for one too large, 408 for one that comes too slowly or not to its end.
-    """
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise _closing(413, "too_large", "The body is too large", f"At most {MAX_BODY_BYTES} bytes")
-    except TimeoutError:
-        raise _closing(408, "too_slow", "The body came too slowly", "Send it again.") from None
-    except ClientDisconnect:
-        raise _closing(408, "incomplete", "The body ended too early", "Send it again.") from None
-    return bytes(body)
-
-
-def _closing(status: int, code: str, title: str, detail: str) -> Problem:
-    """A refusal of a body that was not read to its end: the connection is of no more use."""
-    return Problem(status, code, title, detail, headers={"Connection": "close"})
 
 
 def _endpoint_view(endpoint: Endpoint) -> EndpointView:

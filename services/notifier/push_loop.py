@@ -6,6 +6,7 @@ worker become due again when their leases expire; a worker that resumes too late
 
 import asyncio
 import json
+import logging
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ from shared.process.waiting import wait_or_stop
 LEASE_SECONDS = {Lane.EMERGENCY: 15.0, Lane.ROUTINE: 20.0}  # longer than a whole exchange; F19 requires at most 15 s
 POLL_SECONDS = {Lane.EMERGENCY: 0.25, Lane.ROUTINE: 1.0}  # new deliveries wake the loop at once; this finds retries
 DATABASE_WAIT_SECONDS = 1.0
+LASTING_ATTEMPT = 3  # a receiver that fails once or twice is normal; from this attempt on the log has a warning
 FINISH_SECONDS = 8.0  # of the 20 s that a service may take to stop
 
 log = logger(__name__)
@@ -216,7 +218,8 @@ class PushLoop:
         elif step.state is DeliveryState.EXHAUSTED:
             log.critical("A delivery is exhausted: no further try is scheduled", **about)
         elif result.failure:
-            log.warning("A push failed, it will be tried again", **about)
+            severity = logging.INFO if delivery.attempt < LASTING_ATTEMPT else logging.WARNING
+            log.log(severity, "A push failed, it will be tried again", **about)
         else:
             log.info("A push was accepted", **about)
 

@@ -17,6 +17,7 @@ from services.router.settings import RouterSettings
 from services.router.undecided import WaitingReports
 from shared.domain.taxonomy import default_taxonomy
 from shared.events import groups
+from shared.http.conventions import apply_conventions
 from shared.http.ops import ops_routes
 from shared.messaging.asyncapi import asyncapi_json
 from shared.messaging.cluster_check import ClusterCheck
@@ -47,7 +48,9 @@ def build_app(settings: RouterSettings) -> Starlette:
         async with background_tasks(stopping, tasks=[consumer.run], stop=[consumer.stop]):
             yield
 
-    return Starlette(routes=ops_routes(health, registry, document), lifespan=lifespan)
+    app = Starlette(routes=ops_routes(health, registry, document), lifespan=lifespan)
+    apply_conventions(app)
+    return app
 
 
 def build_consumer(

@@ -1,4 +1,4 @@
-"""Start stats: ``python -m services.stats``; ``--rebuild``, as ``laksa rebuild`` calls it, makes all counts anew from the facts and ends."""
+"""Start stats: ``python -m services.stats``; with ``--rebuild`` make all counts anew from the facts: ``laksa rebuild``."""
 
 import argparse
 import asyncio

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -22,9 +23,10 @@ from shared import VERSION
 from shared.db.engine import check_database, make_engine
 from shared.domain.taxonomy import default_taxonomy
 from shared.http.apidocs import docs_routes
+from shared.http.conventions import apply_conventions
 from shared.http.metrics import HttpMetrics, MeasureHttp
 from shared.http.ops import ops_routes
-from shared.http.problems import install_problem_handlers
+from shared.http.validation import of_invalid_request
 from shared.messaging.asyncapi import asyncapi_json
 from shared.messaging.cluster_check import ClusterCheck
 from shared.messaging.consumer import Consumer
@@ -72,7 +74,7 @@ def build_app(settings: StatsSettings) -> FastAPI:
     )
     app.router.routes.extend(board_routes(parts.board, parts.feed))
     app.add_middleware(MeasureHttp, metrics=HttpMetrics(parts.registry))
-    install_problem_handlers(app)
+    apply_conventions(app, page=parts.board.notice, problems={RequestValidationError: of_invalid_request})
     app.state.parts = parts
     return app
 

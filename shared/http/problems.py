@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -76,8 +74,8 @@ class ProblemBody(BaseModel):
     trace_id: str = Field(description="Name this to us: our logs can be searched for it")
 
 
-def problem_answer(problem: Problem, request: Request) -> JSONResponse:
-    """The HTTP answer of a problem. Its trace id is the request's own (``traceparent``), or a new one."""
+def problem_document(problem: Problem, trace_id: str) -> JSONResponse:
+    """The problem as a document, and a line in the log under the same trace id."""
     body = ProblemBody(
         type=f"urn:problem-type:laksa:{problem.code}",
         title=problem.title,
@@ -85,10 +83,16 @@ def problem_answer(problem: Problem, request: Request) -> JSONResponse:
         detail=problem.detail,
         code=problem.code,
         errors=[ProblemField(path=_shown(path), code=code) for path, code in problem.errors[:MAX_ERRORS]],
-        trace_id=_trace_id(request),
+        trace_id=trace_id,
     )
-    log.info("A request was refused", status=problem.status, code=problem.code, trace_id=body.trace_id)
+    log.info("A request was refused", status=problem.status, code=problem.code, trace_id=trace_id)
     return JSONResponse(body.model_dump(), status_code=problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+def trace_id_for(request: Request) -> str:
+    """The trace id of the request (``traceparent``), or a new one."""
+    given = getattr(request.state, "traceparent", None) or request.headers.get("traceparent")
+    return trace_id_of(given) or trace_id_of(new_traceparent()) or ""
 
 
 def documented_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -112,15 +116,6 @@ def _inlined_schema() -> dict[str, Any]:
     return schema
 
 
-def install_problem_handlers(app: Starlette) -> None:
-    """Answer with problems for everything that goes wrong: ours, the framework's, a database that is down, bugs."""
-    app.add_exception_handler(Problem, _answer_problem)
-    app.add_exception_handler(HTTPException, _answer_http_exception)
-    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
-    app.add_exception_handler(TransientError, _answer_unavailable)
-    app.add_exception_handler(Exception, _answer_bug)
-
-
 def unavailable() -> Problem:
     """Something that we need is down: 503, and when to come again."""
     return Problem(
@@ -132,40 +127,31 @@ def unavailable() -> Problem:
     )
 
 
-async def _answer_problem(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Problem)  # noqa: S101  # Starlette hands each handler its own class
-    return problem_answer(error, request)
+def of_transient(error: TransientError) -> Problem:
+    """Something that we need is down."""
+    log.warning("What a request needs is down", reason=str(error))
+    return unavailable()
 
 
-async def _answer_http_exception(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101  # as above
+def of_http_exception(error: HTTPException) -> Problem:
+    """The framework's own refusal: no such path, no such method."""
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "_").replace("-", "_")
-    return problem_answer(Problem(status, code, status.phrase, status.description, headers=error.headers), request)
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed(headers.get("Allow", "GET"))  # Starlette's static files do not say it
+    return Problem(status, code, status.phrase, status.description, headers=headers)
 
 
-async def _answer_invalid_request(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101  # as above
-    faults = [FieldFault(".".join(str(part) for part in fault["loc"]), fault["type"]) for fault in error.errors()]
-    if any(fault.code == "json_invalid" for fault in faults):
-        return problem_answer(Problem(400, "malformed", "The body is not JSON", "Send one JSON object."), request)
-    problem = Problem(422, "invalid", "Fields cannot be used", "Mend the fields under errors.", errors=faults)
-    return problem_answer(problem, request)
+def of_bug(_error: Exception) -> Problem:
+    """An error that nobody foresaw. Starlette raises it again after the answer, and the server logs it."""
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "An error of ours", "Tell us the trace_id.")
 
 
-async def _answer_unavailable(request: Request, error: Exception) -> JSONResponse:
-    log.warning("What a request needs is down", reason=str(error))
-    return problem_answer(unavailable(), request)
-
-
-async def _answer_bug(request: Request, _error: Exception) -> JSONResponse:
-    problem = Problem(500, "internal", "An error of ours", "Tell us the trace_id.")
-    return problem_answer(problem, request)  # Starlette raises the error again after this, and the server logs it
-
-
-def _trace_id(request: Request) -> str:
-    given = getattr(request.state, "traceparent", None) or request.headers.get("traceparent")
-    return trace_id_of(given) or trace_id_of(new_traceparent()) or ""
+def _allowed(methods: str) -> str:
+    """The methods in order; what answers GET answers HEAD."""
+    named = {name.strip() for name in methods.split(",")}
+    return ", ".join(sorted(named | ({"HEAD"} if "GET" in named else set())))
 
 
 def _shown(path: str) -> str:

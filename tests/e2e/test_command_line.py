@@ -1,4 +1,4 @@
-"""`laksa report` and `laksa tail`, and the example that a department finds in docs/consuming.md."""
+"""`laksa report` and `laksa tail`, and the examples of the README and of docs/consuming.md."""
 
 import asyncio
 import re
@@ -83,6 +83,17 @@ async def test_the_example_for_departments_works_as_printed(stack: Stack, tmp_pa
     finally:
         department.terminate()
         await department.wait()
+
+
+async def test_the_example_of_the_readme_works_as_printed(stack: Stack) -> None:
+    """The README's shell lines, run in the folder that holds var/, send a report to wherever intake listens."""
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    example = next(block for block in re.findall(r"```\n(.*?)```", readme, re.DOTALL) if "curl" in block)
+    shell = await asyncio.create_subprocess_exec(
+        "sh", "-c", example, cwd=stack.var.parent, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    printed, _ = await asyncio.wait_for(shell.communicate(), ANSWER_SECONDS)
+    assert re.search(r"HTTP/1\.1 202.*\"status_url\"", printed.decode(), re.DOTALL), printed.decode()
 
 
 async def test_nothing_runs_here(tmp_path: Path) -> None:

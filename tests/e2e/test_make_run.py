@@ -1,4 +1,4 @@
-"""`make run` as its user meets it: the table, the addresses, a second run, Ctrl-C, and what a script reads."""
+"""`make run` as its user sees it: the screen, the table, the addresses, a second run, Ctrl-C, and ``run.json``."""
 
 import asyncio
 import contextlib
@@ -37,6 +37,8 @@ pytestmark = pytest.mark.timeout(400)
 SERVICES = {"intake", "router-emergency", "router-routine", "notifier-emergency", "notifier-routine", "stats"}
 TABLE = {"agd": 122, "animals": 67, "fallen_trees": 30, "fire": 29, "other": 128}
 CALLS_112 = "/v1/stats/112?from=2024-01&to=2024-07"
+README = PROJECT / "README.md"
+KAFKA_LOG = "kafka.log"  # written by Kafka itself, in its own form
 SEEDED = len(reference_requests(datetime.now(UTC)))
 
 
@@ -52,12 +54,17 @@ async def test_a_cold_run_a_second_one_and_what_a_script_reads(stack: Stack) -> 
     async with terminal(["make", "run"], stack.environment, PROJECT) as screen:
         await screen.shows("Ctrl-C stops everything", START_SECONDS)
         _assert_table(screen.text)
+        _assert_quiet(screen.text)
+        _assert_nothing_alarming(stack)
         stack.remember_pids()
         await _assert_run_file_tells_everything(stack)
         await _assert_everything_is_counted(stack)
         await _assert_a_killed_child_comes_back(stack, "router-routine")
         await _assert_a_killed_child_comes_back(stack, "kafka")
-        assert "ended unasked, starting it again" in screen.text
+        for name in ("router-routine", "kafka"):
+            assert re.search(rf"ended unexpectedly, starting it again.*{name}.*log/{name}\.log", screen.text), (
+                screen.text
+            )
         await stack.is_drained()
         assert await consumer_groups(stack.kafka) == set(topics_by_group(())), (
             "whether it is drained is asked of all groups"
@@ -65,14 +72,18 @@ async def test_a_cold_run_a_second_one_and_what_a_script_reads(stack: Stack) -> 
         sent = await _facts(stack)
         screen.type(CTRL_C)
         await screen.ends(STOP_SECONDS)
-        assert "everything has stopped" in screen.text, screen.text[-6000:]
+        assert screen.text.count("Stopping everything") == screen.text.count("Everything has stopped") == 1, screen.text
     await stack.is_gone()
     assert not (stack.var / "run.json").exists()
 
     status, printed = await run_command(["make", "run", "ONCE=1"], stack.environment, START_SECONDS)
     assert status == 0, printed
     _assert_table(printed)
-    assert "the reference data are with intake sent_now=0" in printed
+    assert "reference data: 0 requests sent now" in printed
+    assert _table_lines(printed) == _table_lines(README.read_text(encoding="utf-8")), (
+        "the README's sample is the output"
+    )
+    assert printed.rstrip().splitlines()[-1].startswith("╰"), "the addresses are the last thing on the screen"
 
     await stack.start()
     assert await _facts(stack) == sent
@@ -103,14 +114,21 @@ async def test_killed_half_way_through_the_sending(stack: Stack, what: str, data
     assert (status, f"are kept with DB={database}" in " ".join(printed.split())) == (1, True), printed
 
 
-async def test_a_second_supervisor_is_refused_and_a_taken_port_is_passed_by(stack: Stack) -> None:
-    """One data folder, one supervisor: the second says who has it. A port that is taken is passed by."""
+async def test_a_second_supervisor_is_refused_and_a_taken_port_is_announced(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One data folder, one supervisor. A taken port is said twice, and so is a variable that has no effect, once."""
     stack.ports = "fixed"
+    monkeypatch.setenv("LAKSA_HTTP_PORT", "9")
     with socket.socket() as somebody, contextlib.suppress(OSError):
         somebody.bind(("127.0.0.1", USUAL["stats"]))  # taken already is as good
         somebody.listen()
         await stack.start()
-    assert urlsplit(stack.url("stats")).port != USUAL["stats"]
+    port = urlsplit(stack.url("stats")).port
+    assert port != USUAL["stats"]
+    await eventually(lambda: "Ctrl-C stops everything" in stack.output(), START_SECONDS)
+    assert stack.output().count(f"{USUAL['stats']} is taken, stats listens on {port}") == 2, stack.output()
+    assert stack.output().count("LAKSA_HTTP_PORT is ignored: make run sets it for each process") == 1
     status, printed = await stack.run_to_its_end("run")
     assert status == 1
     assert f"LAKSA already runs on {stack.var} (process {stack.run['pids']['supervisor']})" in printed
@@ -122,6 +140,30 @@ def _confirmed(stack: Stack) -> int:
         return len(json.loads((stack.var / "seed.json").read_text())["confirmed"])
     except FileNotFoundError:
         return 0
+
+
+def _table_lines(text: str) -> list[str]:
+    """The first table in a text, with its title and its last line."""
+    lines = [line.rstrip() for line in text.splitlines()]
+    first = next(number for number, line in enumerate(lines) if line.startswith("┏")) - 1
+    last = next(number for number, line in enumerate(lines) if line.startswith("└")) + 1
+    return lines[first : last + 1]
+
+
+def _assert_quiet(shown: str) -> None:
+    """Steps, the table and the addresses: less than a screenful or two, and no log line of a service."""
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).replace("\r", "\n")
+    lines = [line for line in plain.splitlines() if line.strip() and "Starting" not in line and "Sending" not in line]
+    assert "A report was accepted" not in plain
+    assert not [line for line in lines if re.search(r"\b(WARNING|ERROR|CRITICAL)\b", line)], shown
+    for step in ("kafka is ready at", "topics are there", "databases are up to date", "intake is ready at"):
+        assert step in plain, plain
+
+
+def _assert_nothing_alarming(stack: Stack) -> None:
+    """The log files of a healthy start: no error, nothing about a group coordinator, no warning of the JVM."""
+    logs = "".join(file.read_text(errors="replace") for file in (stack.var / "log").glob("*") if file.name != KAFKA_LOG)
+    assert not re.findall(r'.*"level": ?"(?:error|critical)".*|.*GroupCoordinator.*|^WARNING:.*', logs, re.MULTILINE)
 
 
 def _assert_table(printed: str) -> None:

@@ -1,5 +1,7 @@
 """The commands of a deployment: secrets, topics, and the tables of notifier and stats."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -53,7 +55,8 @@ def topics_apply_command(
 
     Ends with 1 where something differs that this command does not change, and says what to do about it.
     """
-    from services.cli.deploy.topics_command import apply
+    with _topics_client():
+        from services.cli.deploy.topics_command import apply
 
     console = Console(highlight=False)
     finish(apply(None, console, users_file=users, wide=partitions), console)
@@ -62,7 +65,19 @@ def topics_apply_command(
 @topics_app.command("check")
 def topics_check_command(partitions: Partitions = None) -> None:
     """Change nothing; end with 1 and a line for each topic, user or ACL that is not as it should be."""
-    from services.cli.deploy.topics_command import check
+    with _topics_client():
+        from services.cli.deploy.topics_command import check
 
     console = Console(highlight=False)
     finish(check(None, console, wide=partitions), console)
+
+
+@contextlib.contextmanager
+def _topics_client() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "confluent_kafka":
+            raise
+        typer.echo("laksa topics needs confluent-kafka: `make setup-dev` installs it, and the image has it", err=True)
+        raise typer.Exit(1) from None

@@ -14,7 +14,7 @@ from rich.text import Text
 from services.cli.front_door import CONSERVATION, FrontDoor, TryAgain
 from services.cli.layout import Layout
 from services.cli.printable import printable
-from services.cli.run.draining import Lag, backlog
+from services.cli.run.draining import backlog, lag_of
 from services.cli.run_file import RunInfo, read_run_file
 from shared.errors import BrokerUnavailable
 from shared.settings import KafkaSettings
@@ -110,7 +110,7 @@ async def _accounts(door: FrontDoor) -> str:
 
 async def _under_way(door: FrontDoor, info: RunInfo) -> str:
     try:
-        async with asyncio.timeout(BACKLOG_SECONDS), Lag(KafkaSettings(bootstrap_servers=info.kafka)) as lag:
+        async with asyncio.timeout(BACKLOG_SECONDS), lag_of(KafkaSettings(bootstrap_servers=info.kafka)) as lag:
             return f"under way: {await backlog(door, lag)}"
     except (TryAgain, BrokerUnavailable, TimeoutError) as error:
         return f"under way: unknown ({str(error) or type(error).__name__})"

@@ -1,4 +1,4 @@
-"""One process under the supervisor: started, read, started again whenever it ends, and stopped."""
+"""One process under the supervisor: started, its output read, restarted whenever it ends, and stopped."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,10 @@ from shared.process.waiting import wait_or_stop
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
-WELL_SECONDS = 20.0  # who has run this long may fail again with a short pause
+WELL_SECONDS = 20.0  # a process that ran this long is restarted after the first pause again
 POLL_SECONDS = 0.1
 READ_BYTES = 65_536
-LONGEST_LINE = 262_144  # what a process writes without a line end is shown in pieces
+LONGEST_LINE = 262_144  # a longer line is logged in pieces
 
 
 class ChildNotReady(LaksaError):  # noqa: N818  # named after what happened
@@ -31,7 +31,7 @@ class ChildNotReady(LaksaError):  # noqa: N818  # named after what happened
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run: a name for the log, the command, and its whole environment; ``user`` is for root to become."""
+    """What to run: a name for the log, the command and its whole environment; root runs it as ``user``."""
 
     name: str
     command: Sequence[str]
@@ -47,7 +47,7 @@ class Program:
 class Child:
     """A program that is kept running until it is told to stop.
 
-    ``changed`` is called after each start, so that the new pid can be told to whoever wants to know.
+    ``changed`` is called after each start, so that the new process id can be written down.
     """
 
     def __init__(self, program: Program, log: MergedLog, changed: Callable[[], None]) -> None:
@@ -69,23 +69,23 @@ class Child:
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Start it, and keep it running from now on. Call from the main thread: see `bound_to_parent`."""
+        """Start it and keep it running. Call from the main thread: see `bound_to_parent`."""
         await self._spawn()
         self._changed()
         self._keeper = asyncio.create_task(self._keep())
 
     async def run_once(self) -> int:
-        """Start it, wait for its end, and return its status. Call from the main thread too."""
+        """Start it, wait for its end and return its exit status. Call from the main thread."""
         await self._spawn()
         if self._process is None:
-            raise RuntimeError("It was just started")
+            raise RuntimeError("The process was just started")
         try:
             return await self._read_until_end(self._process)
         finally:
             self.kill()
 
     async def wait_ready(self, session: aiohttp.ClientSession, seconds: float) -> None:
-        """Return once its ``/health/ready`` says yes.
+        """Return once its ``/health/ready`` answers 200.
 
         Raises:
             ChildNotReady: the time is up.
@@ -96,10 +96,12 @@ class Child:
                 while (said := await self._ask(session)) != "ready":
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError as error:
-            raise ChildNotReady(f"{self.name} is not ready after {seconds:g} s: {said}") from error
+            raise ChildNotReady(
+                f"{self.name} is not ready after {seconds:g} s: {said}. Its log is {self._log.log_file(self.name)}"
+            ) from error
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL where that does not end it in time; then nothing of it is left."""
+        """Send SIGTERM, and SIGKILL if it does not end in time. Its whole process group is gone afterwards."""
         self._stopping.set()
         if self._keeper is None:
             return
@@ -107,16 +109,16 @@ class Child:
             self._signal(self.program.stop_signal)
         done, _ = await asyncio.wait({self._keeper}, timeout=self.program.stop_seconds)
         if not done:
-            self._log.say("does not stop, killing it", level="warning", process=self.name)
+            self._log.alert("did not stop in time, killing it", process=self.name, after_s=self.program.stop_seconds)
             self.kill()
             await asyncio.wait({self._keeper}, timeout=1.0)
-        self.kill()  # whatever the process had started itself is in its process group
+        self.kill()  # processes that it started itself are in its process group
         self._keeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeper
 
     def kill(self) -> None:
-        """SIGKILL to the process and all of its group."""
+        """Send SIGKILL to the process and all of its group."""
         self._stopping.set()
         if self._process is not None:
             _kill_group(self._process)
@@ -131,13 +133,17 @@ class Child:
                 return
             if loop.time() - started > WELL_SECONDS:
                 pause = FIRST_PAUSE
-            self._log.say(
-                "ended unasked, starting it again", level="error", process=self.name, how=_how(status), pause_s=pause
+            self._log.alert(
+                "ended unexpectedly, starting it again",
+                level="error",
+                process=self.name,
+                how=_how(status),
+                pause_s=pause,
             )
             pause = await self._spawn_again(pause)
 
     async def _spawn_again(self, pause: float) -> float:
-        """Start it after a pause, and after longer ones where that fails; the next pause. Ends early on a stop."""
+        """Start it after a pause, and after longer ones if that fails; a stop ends the wait. Returns the next pause."""
         while not await wait_or_stop(self._stopping, pause):
             pause = min(LONGEST_PAUSE, pause * 2)
             try:
@@ -147,19 +153,24 @@ class Child:
                 continue
             if self._stopping.is_set():
                 self.kill()  # stopped while it was being started
-            try:
-                self._changed()
-            except OSError as error:  # the disk is full, say
-                self._say_failed("runs again, but its new pid cannot be told", error)
+            else:
+                self._tell_restart()
             break
         return pause
 
+    def _tell_restart(self) -> None:
+        self._log.step(f"{self.name} was started again (process {self.pid})")
+        try:
+            self._changed()
+        except OSError as error:  # such as a full disk
+            self._say_failed("was started again, but its new process id could not be written to run.json", error)
+
     def _say_failed(self, message: str, error: OSError, **values: object) -> None:
-        self._log.say(message, level="error", process=self.name, why=error.strerror, **values)
+        self._log.alert(message, level="error", process=self.name, why=error.strerror, **values)
 
     async def _spawn(self) -> None:
         if threading.current_thread() is not threading.main_thread():
-            raise RuntimeError("The kernel would end the child with this thread")
+            raise RuntimeError("Start children from the main thread: the kernel ends them with the thread that did")
         user = [f"{bound_to_parent.USER}{self.program.user}"] if self.program.user else []
         bound = [sys.executable, "-I", "-S", bound_to_parent.__file__, str(os.getpid()), *user, *self.program.command]
         self._process = await asyncio.create_subprocess_exec(
@@ -177,7 +188,7 @@ class Child:
         reading = asyncio.create_task(self._read(process))
         ending = asyncio.create_task(process.wait())
         try:
-            # What the process itself has started may hold the pipe open, and then wait() goes on after the end.
+            # Processes that it started itself may hold the pipe open; wait() then returns long after its end.
             while process.returncode is None:
                 await asyncio.wait({ending}, timeout=POLL_SECONDS)
             _kill_group(process)
@@ -218,15 +229,15 @@ class Child:
 
 
 async def run_to_its_end(program: Program, log: MergedLog) -> None:
-    """Run a program that is to end by itself, what it says in the log; ended where the caller is cancelled.
+    """Run a program that ends by itself, with its output in the log. It is killed if the caller is cancelled.
 
     Raises:
-        ChildNotReady: it ended with another status than 0.
+        ChildNotReady: it ended with another exit status than 0.
     """
     child = Child(program, log, lambda: None)
     status = await child.run_once()
     if status != 0:
-        raise ChildNotReady(f"{program.name} ended with {_how(status)}; its last words are above")
+        raise ChildNotReady(f"{program.name} failed ({_how(status)}). Its log is {log.log_file(program.name)}")
 
 
 def _kill_group(process: asyncio.subprocess.Process) -> None:

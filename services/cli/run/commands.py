@@ -20,6 +20,7 @@ def run_command(
         Literal["sqlite", "postgres"] | None,
         typer.Option(help="Database of notifier and stats; LAKSA_DB. First time: sqlite"),
     ] = None,
+    logs: Annotated[bool, typer.Option("--logs", help="Show the log lines of all processes on the screen")] = False,
 ) -> None:
     """Start broker, services and a demo call centre; send the reference data once; show the 112 table; stay up.
 
@@ -32,7 +33,7 @@ def run_command(
 
     console = Console(highlight=False)
     settings = CliSettings() if db is None else CliSettings(db=db)
-    code = exit_code_of(run(settings, console, once=once), console)
+    code = exit_code_of(run(settings, console, once=once, logs=logs), console)
     with contextlib.suppress(OSError):  # the terminal may be gone
         sys.stdout.flush()
     os._exit(code)  # a download that was cut short must not hold the terminal

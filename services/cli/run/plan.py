@@ -1,13 +1,13 @@
-"""Which programs make up the pipeline, in the order in which they start, and what each is told."""
+"""Which programs make up the pipeline, in the order in which they start, and the settings of each."""
 
-import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.cli.layout import Layout
 from services.cli.run.child import Program
 from services.cli.run.embedded_kafka.ports import HOST
+from services.cli.run.environment import CHANNELS, ENDPOINTS
 from services.cli.run.postgres import EmbeddedPostgres
 from services.cli.settings import PROJECT
 from shared.db.engine import sqlite_url
@@ -15,13 +15,13 @@ from shared.domain.lanes import Lane
 
 SERVICES = ("intake", "router-emergency", "router-routine", "notifier-emergency", "notifier-routine", "stats")
 WITH_DATABASE = ("notifier-emergency", "notifier-routine", "stats")
-# Who reads starts before who writes, so that no report waits for a process that is still starting.
+# Readers start before writers, so that no report waits for a process that is still starting.
 STAGES = (
     ("stats", "call-centre", "notifier-emergency", "notifier-routine"),
     ("router-emergency", "router-routine"),
     ("intake",),
 )
-# What is taken in last is sent on first: the front door closes, then each stage finishes what the one before gave it.
+# Intake stops first; then each stage finishes what the stage before has sent to it.
 STOP_STAGES = (
     ("intake",),
     ("router-emergency", "router-routine"),
@@ -31,18 +31,23 @@ STOP_STAGES = (
 GRACEFUL = "PT3S"  # of 20 s for all stages and Kafka; a service is killed after STOP_SECONDS
 STOP_SECONDS = 4.5
 KAFKA_STOP_SECONDS = 5.0
-# Several small processes, not one big one: an arena per thread in each of them would be most of their memory.
+# glibc makes an arena per thread by default, which would be most of the memory of these small processes.
 SMALL_PROCESS = {"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The addresses of one run, and from them the programs."""
+    """The addresses of one run, and the programs that are started with them.
+
+    ``inherited`` is the environment that every process gets, ``moves`` a sentence for each usual port that was taken.
+    """
 
     layout: Layout
     ports: Mapping[str, int]
     kafka: Mapping[str, str]
     postgres: EmbeddedPostgres | None = None
+    inherited: Mapping[str, str] = field(default_factory=dict)
+    moves: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def urls(self) -> dict[str, str]:
@@ -65,7 +70,7 @@ class Plan:
             name=name,
             command=[sys.executable, "-m", *_module(name)],
             environment={
-                **os.environ,
+                **self.inherited,
                 **SMALL_PROCESS,
                 **self.kafka,
                 "LAKSA_HTTP_HOST": HOST,
@@ -79,12 +84,12 @@ class Plan:
         )
 
     def migration(self, name: str) -> Program:
-        """What brings a process's database up to date."""
+        """The command that brings a process's database up to date."""
         service = name.partition("-")[0]
         return Program(
             name=f"{name}-db",
             command=[sys.executable, "-m", f"services.{service}.migrate"],
-            environment={**os.environ, "LAKSA_DATABASE_URL": self.database(name)},
+            environment={**self.inherited, "LAKSA_DATABASE_URL": self.database(name)},
             folder=PROJECT,
         )
 
@@ -93,26 +98,30 @@ class Plan:
             case ["intake"]:
                 return {
                     "LAKSA_SPOOL_DIRECTORY": str(self.layout.spool),
-                    "LAKSA_CHANNELS_FILE": str(self.layout.channels),
+                    CHANNELS: self.inherited.get(CHANNELS, str(self.layout.channels)),
                     "LAKSA_STATS_URL": self.url("stats"),
                 }
             case ["notifier", _]:
                 return {
                     "LAKSA_DATABASE_URL": self.database(name),
-                    "LAKSA_ENDPOINTS_FILE": str(self.layout.endpoints),
+                    ENDPOINTS: self._endpoints,
                     "LAKSA_PUBLIC_URL": self.url(name),
                     "LAKSA_STATS_URL": self.url("stats"),
                 }
             case ["stats"]:
                 return {"LAKSA_DATABASE_URL": self.database(name)}
             case ["call", "centre"]:
-                return {"LAKSA_ENDPOINTS_FILE": str(self.layout.endpoints)}
+                return {ENDPOINTS: self._endpoints}
             case _:
                 return {}
 
+    @property
+    def _endpoints(self) -> str:
+        return self.inherited.get(ENDPOINTS, str(self.layout.endpoints))
+
 
 def database_name(process: str) -> str:
-    """What a process's database is called on a server."""
+    """The name of a process's database on a PostgreSQL server."""
     return "laksa_" + process.replace("-", "_")
 
 

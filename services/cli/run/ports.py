@@ -1,4 +1,4 @@
-"""Which ports a run uses: the usual ones, the last run's, or free ones, in this order."""
+"""Which ports a run uses: the usual ones, else those of the last run, else free ones."""
 
 import json
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ USUAL: Mapping[str, int] = MappingProxyType(
 
 
 def choose_ports(layout: Layout, *, usual_first: bool) -> dict[str, int]:
-    """A port for each process, fixed for the whole run and remembered for the next one.
+    """Choose a port for each process, fixed for the whole run and kept in a file for the next run.
 
-    A port counts as free when it can be bound now. Another program may still take it before its process does; that
-    process then ends with a message and is started again.
+    A port is free when it can be bound now. If another program takes it before the process does, the process ends with
+    an error and is started again.
     """
     last = read_json(layout.ports)
     chosen: dict[str, int] = {}
@@ -38,6 +38,15 @@ def choose_ports(layout: Layout, *, usual_first: bool) -> dict[str, int]:
         chosen[name] = next((port for port in wishes if port not in taken and is_free(port)), 0) or _another(taken)
     write_private(layout.ports, json.dumps(chosen, indent=2))
     return chosen
+
+
+def describe_moves(chosen: Mapping[str, int]) -> dict[str, str]:
+    """A sentence for each process whose usual port was taken, by the process's name."""
+    return {
+        name: f"{USUAL[name]} is taken, {name} listens on {port}"
+        for name, port in chosen.items()
+        if port != USUAL[name]
+    }
 
 
 def _another(taken: set[int]) -> int:

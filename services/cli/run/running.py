@@ -1,12 +1,12 @@
-"""``laksa run``: from nothing to the 112 table, and then until somebody stops it."""
+"""``laksa run``: starts everything, sends the reference data, shows the 112 table, and runs until it is stopped."""
 
 import asyncio
+import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
 from rich.console import Console
@@ -14,19 +14,21 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from services.cli.front_door import TABLE, FrontDoor, TryAgain
-from services.cli.keys import load_secrets, write_configuration
+from services.cli.front_door import FrontDoor, Refused
+from services.cli.keys import Secrets, load_secrets, write_configuration
 from services.cli.layout import Layout, only_supervisor
 from services.cli.reference.published_table import differences, table_of
 from services.cli.reference.seeding import send_reference_data
+from services.cli.reference.table_wait import wait_for_table
 from services.cli.run import broker
 from services.cli.run.draining import wait_until_drained
 from services.cli.run.embedded_kafka import EmbeddedKafka
 from services.cli.run.embedded_kafka.progress import fetch_bar
 from services.cli.run.embedded_kafka.resolve import GIVEN, GivenBroker, resolve_broker
+from services.cli.run.environment import CHANNELS, ENDPOINTS, ignored, inherited
 from services.cli.run.merged_log import MergedLog
 from services.cli.run.plan import Plan
-from services.cli.run.ports import choose_ports
+from services.cli.run.ports import choose_ports, describe_moves
 from services.cli.run.postgres import EmbeddedPostgres, remember_database
 from services.cli.run.supervisor import Supervisor
 from services.cli.run_file import clear_leftovers
@@ -34,37 +36,41 @@ from services.cli.settings import CliSettings
 from shared.domain.published import CALLS_112_TANGERANG_2024
 from shared.errors import LaksaError
 
-TABLE_SECONDS = 120.0
 DRAIN_SECONDS = 120.0
-POLL_SECONDS = 0.2
+STOP_ALL_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: its settings, where it keeps things, and where it is shown."""
+    """One run: its settings, its folder, and its screen. ``inherited`` is what all processes get of the environment."""
 
     settings: CliSettings
     layout: Layout
     console: Console
     log: MergedLog
+    inherited: Mapping[str, str]
     once: bool
     began: float
 
 
-async def run(settings: CliSettings, console: Console, *, once: bool) -> int:
-    """Run it all and return the exit code: 0 where it was stopped in order, or with ``once`` the table is right.
+async def run(settings: CliSettings, console: Console, *, once: bool, logs: bool = False) -> int:
+    """Run everything and return the exit code: 0 after a stop on request, or with ``once`` if the table is right.
+
+    ``logs`` shows the log lines of all processes instead of the steps alone.
 
     Raises:
         LaksaError: it cannot be started; the message says what to do.
     """
     layout = Layout(settings.var_dir.absolute())
     layout.make()
-    log = MergedLog(console, layout.logs)
-    this = Run(settings, layout, console, log, once, time.monotonic())
+    log = MergedLog(console, layout.logs, show_lines=logs)
+    this = Run(settings, layout, console, log, inherited(os.environ), once, time.monotonic())
     try:
         with only_supervisor(layout):
+            for sentence in ignored(os.environ):
+                log.step(sentence, style="yellow")
             for name in clear_leftovers(layout):
-                log.say("a process of the last run is still there", level="warning", process=name)
+                log.alert("a process of the last run is still there", process=name)
             return await _until_signalled(this)
     finally:
         log.close()
@@ -74,15 +80,15 @@ async def _until_signalled(this: Run) -> int:
     stopping = asyncio.Event()
     work = asyncio.create_task(_work(this))
     with _signals(stopping, this.log):
-        told = asyncio.create_task(stopping.wait())
-        await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
+        signalled = asyncio.create_task(stopping.wait())
+        await asyncio.wait({work, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        signalled.cancel()
         if stopping.is_set():
-            work.cancel()  # stops everything in order on its way out
+            work.cancel()  # the supervisor's context manager stops all processes in order
         try:
             return await work
         except asyncio.CancelledError:
-            this.log.say("everything has stopped")
+            this.log.step(f"Everything has stopped. The data are kept in {this.layout.root}")
             return 1 if this.once else 0
 
 
@@ -91,13 +97,13 @@ def _signals(stopping: asyncio.Event, log: MergedLog) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-    def stop(number: signal.Signals) -> None:
+    def stop() -> None:
         if not stopping.is_set():
-            log.say("stopping", signal=number.name)
+            log.step(f"Stopping everything, which takes up to {STOP_ALL_SECONDS:g} s")
         stopping.set()
 
     for number in numbers:
-        loop.add_signal_handler(number, stop, number)
+        loop.add_signal_handler(number, stop)
     try:
         yield
     finally:
@@ -106,32 +112,48 @@ def _signals(stopping: asyncio.Event, log: MergedLog) -> Iterator[None]:
 
 
 async def _work(this: Run) -> int:
-    ports = choose_ports(this.layout, usual_first=this.settings.ports == "fixed")
+    are_fixed = this.settings.ports == "fixed"
+    ports = choose_ports(this.layout, usual_first=are_fixed)
     chosen = resolve_broker(this.layout.root, port=ports["kafka"])
     if isinstance(chosen, EmbeddedKafka):
         with fetch_bar(this.console) as report:
             await broker.prepare(chosen, report)
     secrets = load_secrets(this.layout)
     postgres = await _prepare_postgres(this, ports["postgres"])
-    plan = Plan(this.layout, ports, {GIVEN: chosen.connection().bootstrap_servers}, postgres)
-    write_configuration(this.layout, secrets, plan.url("call-centre"))
+    servers = chosen.connection().bootstrap_servers
+    moves = describe_moves(ports) if are_fixed else {}
+    plan = Plan(this.layout, ports, {GIVEN: servers}, postgres, this.inherited, moves)
+    _write_configuration(this, secrets, plan)
     async with (
         Supervisor(plan, this.layout, secrets, chosen, this.log) as supervisor,
         aiohttp.ClientSession() as session,
     ):
         await supervisor.start()
         door = FrontDoor(session, services=plan.urls, api_keys=secrets.api_keys)
-        faults = await _send_and_show(this, door, plan, chosen) if this.settings.reference_data else []
+        if this.settings.reference_data:
+            faults = await _send_and_show(this, door, plan, chosen)
+        else:
+            faults = []
+            this.log.show(_addresses(this, plan, chosen))
         if not this.once:
             await asyncio.Event().wait()  # stays up until it is cancelled
         return 1 if faults else 0
+
+
+def _write_configuration(this: Run, secrets: Secrets, plan: Plan) -> None:
+    for variable in (CHANNELS, ENDPOINTS):
+        if variable in this.inherited:
+            this.log.step(f"{variable} is used: {this.inherited[variable]}")
+    for path in write_configuration(this.layout, secrets, plan.url("call-centre")):
+        this.log.step(f"{path} was edited and is used as it is. Delete it to have it written again", style="yellow")
 
 
 async def _prepare_postgres(this: Run, port: int) -> EmbeddedPostgres | None:
     if remember_database(this.layout, this.settings.db) != "postgres":
         return None
     postgres = EmbeddedPostgres(this.layout.postgres, port)
-    await asyncio.to_thread(postgres.prepare)
+    with this.log.waiting_for("Preparing PostgreSQL"):
+        await asyncio.to_thread(postgres.prepare)
     return postgres
 
 
@@ -139,47 +161,40 @@ async def _send_and_show(this: Run, door: FrontDoor, plan: Plan, chosen: Embedde
     await _send(this, door)
     faults: list[str] = []
     if this.once:
-        left = await wait_until_drained(door, chosen.connection(), DRAIN_SECONDS)
+        with this.log.waiting_for("Waiting until everything is processed"):
+            left = await wait_until_drained(door, chosen.connection(), DRAIN_SECONDS)
         if not left.is_empty:
-            faults.append(f"not drained after {DRAIN_SECONDS:g} s: {left}")
-    answer = await _wait_for_table(door)
+            faults.append(f"not everything is processed after {DRAIN_SECONDS:g} s: {left}")
+    with this.log.waiting_for("Waiting for the 112 table"):
+        answer = await wait_for_table(door, advice=f"its log is {this.log.log_file('stats')}")
     faults += differences(answer, CALLS_112_TANGERANG_2024)
     this.log.show("", table_of(answer, CALLS_112_TANGERANG_2024), _addresses(this, plan, chosen))
     for fault in faults:
-        this.log.say("the table is not the published one", level="error", what=fault)
+        this.log.step(f"The table is not the published one: {fault}", style="bold red")
     return faults
 
 
 async def _send(this: Run, door: FrontDoor) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=this.console, disable=not this.console.is_terminal, transient=True) as bar:
-        task = bar.add_task("sending the reference data", total=None)
+    bar = Progress(*columns, console=this.console, transient=True)
+    task = bar.add_task("Sending the reference data", total=None)
 
-        def draw(confirmed: int, total: int) -> None:
-            bar.update(task, completed=confirmed, total=total)
+    def draw(confirmed: int, total: int) -> None:
+        bar.update(task, completed=confirmed, total=total)
 
-        sent = await send_reference_data(this.layout, door, draw)
-    this.log.say("the reference data are with intake", sent_now=sent)
+    try:
+        with this.log.drawing(bar):
+            sent = await send_reference_data(this.layout, door, draw)
+    except Refused as error:
+        raise _explain_refusal(this, error) from error
+    this.log.step(f"reference data: {sent} requests sent now, all are with intake")
 
 
-async def _wait_for_table(door: FrontDoor) -> dict[str, Any]:
-    """The table once it is complete, or as it is when the time is up.
-
-    Raises:
-        LaksaError: stats did not answer at all.
-    """
-    give_up = time.monotonic() + TABLE_SECONDS
-    answer: dict[str, Any] = {}
-    while answer.get("total", 0) < CALLS_112_TANGERANG_2024.total and time.monotonic() < give_up:
-        try:
-            answer = await door.ask_stats(TABLE)
-        except TryAgain:
-            await asyncio.sleep(POLL_SECONDS)
-            continue
-        await asyncio.sleep(POLL_SECONDS)
-    if not answer:
-        raise LaksaError(f"stats gave no answer in {TABLE_SECONDS:g} s; its log is var/log/stats.log")
-    return answer
+def _explain_refusal(this: Run, refused: Refused) -> LaksaError:
+    advice = "Set LAKSA_REFERENCE_DATA=false to start without the reference data"
+    if CHANNELS in this.inherited:
+        advice += f". {CHANNELS} must accept the keys of {this.layout.secrets}, as {this.layout.channels} does"
+    return LaksaError(f"intake refuses the reference data: {refused}. {advice}")
 
 
 def _addresses(this: Run, plan: Plan, chosen: EmbeddedKafka | GivenBroker) -> Panel:
@@ -191,9 +206,13 @@ def _addresses(this: Run, plan: Plan, chosen: EmbeddedKafka | GivenBroker) -> Pa
         "API docs", f"{plan.url('intake')}/docs  {plan.url('stats')}/docs  {plan.url('notifier-emergency')}/docs"
     )
     lines.add_row("metrics", f"{plan.url('intake')}/metrics, and the same on every service")
+    for name, sentence in plan.moves.items():
+        if (name != "postgres" or plan.postgres) and (name != "kafka" or isinstance(chosen, EmbeddedKafka)):
+            lines.add_row("port", sentence)
     lines.add_row("broker", chosen.describe())
     sqlite = f"SQLite, one file per service and lane in {this.layout.databases}"
     lines.add_row("database", plan.postgres.describe() if plan.postgres is not None else sqlite)
     lines.add_row("keys, addresses", str(this.layout.run_file))
-    lines.add_row("time", f"{time.monotonic() - this.began:.1f} s from start to table")
+    lines.add_row("logs", f"{this.layout.logs}; make run LOGS=1 shows them here")
+    lines.add_row("time", f"{time.monotonic() - this.began:.1f} s since the start")
     return Panel(lines, title="LAKSA Pipeline", subtitle=None if this.once else "Ctrl-C stops everything", expand=False)

@@ -1,4 +1,4 @@
-"""Starts everything in order, keeps it running, stops it in order."""
+"""Starts all processes in order, keeps them running, stops them in order."""
 
 import asyncio
 import os
@@ -19,11 +19,11 @@ from services.cli.run.plan import SERVICES, STAGES, STOP_STAGES, WITH_DATABASE, 
 from services.cli.run.postgres import EmbeddedPostgres
 from services.cli.run_file import RunInfo, write_run_file
 
-READY_SECONDS = 90.0  # a few seconds on an idle machine; a loaded one must not fail
+READY_SECONDS = 90.0  # a few seconds on an idle machine; many on a loaded one
 
 
 class Supervisor:
-    """All processes of one run. ``async with`` stops whatever was started, however the run ends."""
+    """All processes of one run. ``async with`` stops all that were started, however the run ends."""
 
     def __init__(
         self, plan: Plan, layout: Layout, secrets: Secrets, chosen: EmbeddedKafka | GivenBroker, log: MergedLog
@@ -34,7 +34,7 @@ class Supervisor:
         self._broker = chosen
         self._log = log
         self._children: dict[str, Child] = {}
-        self._told = False
+        self._has_started = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -43,7 +43,7 @@ class Supervisor:
         await self.stop()
 
     async def start(self) -> None:
-        """Start all of it, each stage once the one before is ready, then tell ``run.json``.
+        """Start each stage once the one before is ready, then write ``run.json``.
 
         Raises:
             ChildNotReady: a process is not ready in time.
@@ -53,32 +53,31 @@ class Supervisor:
             await self._start_kafka(self._broker)
         if self._plan.postgres is not None:
             await self._start_postgres(self._plan.postgres)
-        made = await broker.make_topics(self._broker.connection())
-        self._log.say("topics are there", created=made)
+        await self._make_topics()
         await self._migrate()
         async with aiohttp.ClientSession() as session:
             for stage in STAGES:
                 await self._start_stage(stage, session)
-        self._told = True
-        self._tell()
+        self._has_started = True
+        self._write_run_file()
 
     async def stop(self) -> None:
-        """Stop each stage once the one before has ended; the last resort is SIGKILL, so that nothing is left behind."""
+        """Stop each stage once the one before has ended. What does not end in time is killed."""
         for stage in STOP_STAGES:
             running = [self._children[name] for name in stage if name in self._children]
             await asyncio.gather(*(child.stop() for child in running))
         if isinstance(self._broker, EmbeddedKafka):
-            await self._broker.stop()  # unlocks the data
+            await self._broker.stop()  # unlocks its data folder
         self._children.clear()
         self._layout.run_file.unlink(missing_ok=True)
 
     def kill(self) -> None:
-        """End everything at once. Everything here survives that."""
+        """Kill all processes at once. No data are lost by it."""
         for child in self._children.values():
             child.kill()
 
     def info(self) -> RunInfo:
-        """What ``run.json`` tells."""
+        """The content of ``run.json``."""
         return RunInfo(
             kafka=self._broker.connection().bootstrap_servers,
             services=self._plan.urls,
@@ -88,44 +87,56 @@ class Supervisor:
 
     async def _start_kafka(self, embedded: EmbeddedKafka) -> None:
         began = time.monotonic()
-        await self._add(broker.program_of(embedded, self._layout)).start()
-        await broker.wait_until_kafka_answers(embedded, READY_SECONDS)
-        self._say_ready("kafka", began, embedded.bootstrap_servers)
+        with self._log.waiting_for("Starting Apache Kafka"):
+            await self._add(broker.program_of(embedded, self._layout)).start()
+            await broker.wait_until_kafka_answers(embedded, READY_SECONDS, self._log.log_file("kafka"))
+        self._show_ready("kafka", began, embedded.bootstrap_servers)
 
     async def _start_postgres(self, postgres: EmbeddedPostgres) -> None:
         began = time.monotonic()
-        await self._add(postgres.program()).start()
-        await postgres.wait_until_it_answers(READY_SECONDS)
-        await postgres.make_databases([database_name(name) for name in WITH_DATABASE])
-        self._say_ready("postgres", began, postgres.address)
+        with self._log.waiting_for("Starting PostgreSQL"):
+            await self._add(postgres.program()).start()
+            await postgres.wait_until_it_answers(READY_SECONDS)
+            await postgres.make_databases([database_name(name) for name in WITH_DATABASE])
+        self._show_ready("postgres", began, postgres.address)
+
+    async def _make_topics(self) -> None:
+        began = time.monotonic()
+        with self._log.waiting_for("Making topics"):
+            made = await broker.make_topics(self._broker.connection())
+        self._log.step(f"topics are there, {made} made now ({_seconds_since(began)})")
 
     async def _migrate(self) -> None:
         """Bring all databases to the newest revision, each by the command of its service."""
         began = time.monotonic()
-        await asyncio.gather(*(run_to_its_end(self._plan.migration(name), self._log) for name in WITH_DATABASE))
-        self._log.say("databases are up to date", after_s=round(time.monotonic() - began, 1))
+        with self._log.waiting_for("Bringing the databases up to date"):
+            await asyncio.gather(*(run_to_its_end(self._plan.migration(name), self._log) for name in WITH_DATABASE))
+        self._log.step(f"databases are up to date ({_seconds_since(began)})")
 
     async def _start_stage(self, names: tuple[str, ...], session: aiohttp.ClientSession) -> None:
         children = [self._add(self._plan.program(name)) for name in names]
-        for child in children:
-            await child.start()
-        await asyncio.gather(*(self._wait_ready(child, session) for child in children))
+        with self._log.waiting_for(f"Starting {', '.join(names)}"):
+            for child in children:
+                await child.start()
+            await asyncio.gather(*(self._wait_ready(child, session) for child in children))
 
     async def _wait_ready(self, child: Child, session: aiohttp.ClientSession) -> None:
         began = time.monotonic()
         await child.wait_ready(session, READY_SECONDS)
-        self._say_ready(child.name, began, child.program.url or "")
+        self._show_ready(child.name, began, child.program.url or "")
 
     def _add(self, program: Program) -> Child:
-        child = Child(program, self._log, self._tell)
+        child = Child(program, self._log, self._write_run_file)
         self._children[program.name] = child
         return child
 
-    def _say_ready(self, name: str, began: float, address: str) -> None:
-        self._log.say("ready", process=name, at=address, after_s=round(time.monotonic() - began, 1))
+    def _show_ready(self, name: str, began: float, address: str) -> None:
+        self._log.step(f"{name} is ready at {address} ({_seconds_since(began)})")
+        if name in self._plan.moves:
+            self._log.step(self._plan.moves[name], style="yellow")
 
-    def _tell(self) -> None:
-        if self._told:
+    def _write_run_file(self) -> None:
+        if self._has_started:
             write_run_file(self._layout, self.info())
 
     def _pids(self) -> Mapping[str, int]:
@@ -135,3 +146,7 @@ class Supervisor:
             if name in self._children
         }
         return {"supervisor": os.getpid(), **{name: pid for name, pid in running.items() if pid is not None}}
+
+
+def _seconds_since(began: float) -> str:
+    return f"{time.monotonic() - began:.1f} s"

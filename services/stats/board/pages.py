@@ -36,6 +36,7 @@ from services.stats.windows import Window, day_of, month_of
 from shared.domain.published import CALLS_112_TANGERANG_2024
 from shared.domain.taxonomy import Rollup, Taxonomy
 from shared.errors import DatabaseUnavailable
+from shared.http.pages import PAGE_HEADERS
 from shared.process.health import Health
 
 FOLDER = Path(__file__).parent
@@ -44,16 +45,6 @@ OPEN_EMERGENCIES = 6
 PUBLISHED_PERIOD = ("2024-01", "2024-07")
 KEPT_TABLES = 64  # periods whose 112 table is remembered until something changes
 _REVISION = re.compile(r"[0-9]{1,19}")
-
-HEADERS: Mapping[str, str] = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-}
 
 
 class Board:
@@ -160,7 +151,7 @@ def board_routes(board: Board, feed: LiveFeed) -> list[BaseRoute]:
         return await _answer(lambda: board.report(str(request.path_params["report_id"])), board.notice)
 
     async def live(request: Request) -> Response:
-        return EventSourceResponse(feed.stream(_shown_revision(request)), headers=dict(HEADERS))
+        return EventSourceResponse(feed.stream(_shown_revision(request)), headers=dict(PAGE_HEADERS))
 
     return [
         Route("/", page),
@@ -177,14 +168,14 @@ async def _answer(make: Callable[[], Awaitable[str | None]], notice: Callable[[s
         page = await make()
     except ValidationError:
         sentence = "Isi bulan sebagai TTTT-BB, dan akhir tidak sebelum awal."
-        return HTMLResponse(notice("Periode tidak dapat dipakai", sentence), 422, headers=dict(HEADERS))
+        return HTMLResponse(notice("Periode tidak dapat dipakai", sentence), 422, headers=dict(PAGE_HEADERS))
     except DatabaseUnavailable:
         sentence = "Basis data tidak menjawab. Tidak ada laporan yang hilang; muat ulang halaman ini sebentar lagi."
-        return HTMLResponse(notice("Papan belum tersedia", sentence), 503, headers={**HEADERS, "retry-after": "2"})
+        return HTMLResponse(notice("Papan belum tersedia", sentence), 503, headers={**PAGE_HEADERS, "retry-after": "2"})
     if page is None:
         sentence = "Laporan ini belum dihitung. Bila baru saja dikirim, muat ulang halaman ini sebentar lagi."
-        return HTMLResponse(notice("Belum dikenal", sentence), 404, headers={**HEADERS, "retry-after": "1"})
-    return HTMLResponse(page, headers=dict(HEADERS))
+        return HTMLResponse(notice("Belum dikenal", sentence), 404, headers={**PAGE_HEADERS, "retry-after": "1"})
+    return HTMLResponse(page, headers=dict(PAGE_HEADERS))
 
 
 def _shown_revision(request: Request) -> int:

@@ -54,7 +54,7 @@ class Watched:
 
     def __post_init__(self) -> None:
         """Open the log."""
-        self.log = MergedLog(Console(file=self.screen, width=400), self.folder)
+        self.log = MergedLog(Console(file=self.screen, width=600), self.folder, show_lines=True)
 
     def child(self, source: str, *, stop_seconds: float = ENOUGH, url: str | None = None) -> Child:
         """A child that runs some Python."""
@@ -117,8 +117,8 @@ async def test_what_ends_is_started_again_after_ever_longer_pauses(watched: Watc
     """Each end is said with how it came; the pauses double up to the longest, which is 5 s."""
     await watched.child("print('up'); raise SystemExit(3)").start()
     await eventually(lambda: len(watched.said("pause_s=0.05")) >= 2, ENOUGH)
-    ends = watched.said("ended unasked, starting it again")
-    pauses = [float(line.rpartition("=")[2]) for line in ends]
+    ends = watched.said("ended unexpectedly, starting it again")
+    pauses = [float(line.partition("pause_s=")[2].partition(" ")[0]) for line in ends]
     assert pauses[:7] == [0.0025, 0.005, 0.01, 0.02, 0.04, 0.05, 0.05]
     assert all("ERROR" in line and "how=exit status 3" in line for line in ends)
     assert len(watched.lines) >= len(ends)
@@ -130,8 +130,8 @@ async def test_who_has_run_well_is_started_again_at_once(watched: Watched, monke
     """A process that fails once a day does not wait longer each day."""
     monkeypatch.setattr(child, "WELL_SECONDS", 0.0)
     await watched.child("print('up')").start()
-    await eventually(lambda: len(watched.said("ended unasked")) >= 4)
-    assert all("pause_s=0.0025" in line for line in watched.said("ended unasked"))
+    await eventually(lambda: len(watched.said("ended unexpectedly")) >= 4)
+    assert all("pause_s=0.0025" in line for line in watched.said("ended unexpectedly"))
 
 
 async def test_a_killed_one_comes_back_under_a_new_id_that_is_told(watched: Watched) -> None:
@@ -170,7 +170,7 @@ async def test_a_pid_that_cannot_be_told_costs_nothing_but_that(watched: Watched
     watched.pids = _FullDisk()
     os.kill(it.pid or 0, signal.SIGKILL)
     await eventually(lambda: len(watched.lines) == 2)
-    assert len(watched.said("its new pid cannot be told")) == 1
+    assert len(watched.said("its new process id could not be written")) == 1
     pid = it.pid or 0
     await it.stop()
     assert is_gone(pid)()
@@ -182,7 +182,7 @@ async def test_stopping_is_a_sigterm_that_is_waited_for(watched: Watched) -> Non
     pid = it.pid or 0
     await it.stop()
     assert (watched.lines, it.pid, is_gone(pid)()) == (["up", "bye"], None, True)
-    assert watched.said("killing") == watched.said("ended unasked") == []
+    assert watched.said("killing") == watched.said("ended unexpectedly") == []
     assert len(watched.pids) == 1
 
 
@@ -192,7 +192,7 @@ async def test_who_ignores_the_sigterm_is_killed(watched: Watched) -> None:
     pid = it.pid or 0
     await asyncio.wait_for(it.stop(), ENOUGH)
     assert is_gone(pid)()
-    assert len(watched.said("does not stop, killing it")) == 1
+    assert len(watched.said("did not stop in time, killing it")) == 1
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
@@ -224,7 +224,7 @@ async def test_one_that_pauses_before_a_restart_stops_at_once(
     monkeypatch.setattr(child, "FIRST_PAUSE", 600.0)
     it = watched.child("print('up')", stop_seconds=600.0)
     await it.start()
-    await eventually(lambda: len(watched.said("ended unasked")) == 1)
+    await eventually(lambda: len(watched.said("ended unexpectedly")) == 1)
     await asyncio.wait_for(it.stop(), ENOUGH)
     assert (watched.said("killing"), len(watched.pids)) == ([], 1)
 

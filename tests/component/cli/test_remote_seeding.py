@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from rich.console import Console
 
 from services.cli.front_door import Refused
-from services.cli.reference import remote_seeding
+from services.cli.reference import table_wait
 from services.cli.reference.remote_seeding import seed
 from shared.domain.lanes import Channel
 from shared.domain.published import CALLS_112_TANGERANG_2024
@@ -70,7 +70,7 @@ async def test_it_sends_once_and_shows_the_table(tmp_path: Path, monkeypatch: py
 
 async def test_another_table_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """1, and a line that says what differs."""
-    monkeypatch.setattr(remote_seeding, "TABLE_SECONDS", 0.2)
+    monkeypatch.setattr(table_wait, "TABLE_SECONDS", 0.2)
     said = io.StringIO()
     async with pipeline(monkeypatch, tmp_path, table=WRONG):
         assert await seed(Console(file=said, width=200)) == 1
@@ -79,7 +79,7 @@ async def test_another_table_is_a_failure(tmp_path: Path, monkeypatch: pytest.Mo
 
 async def test_a_stats_that_never_answers_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says which setting to look at."""
-    monkeypatch.setattr(remote_seeding, "TABLE_SECONDS", 0.2)
+    monkeypatch.setattr(table_wait, "TABLE_SECONDS", 0.2)
     async with pipeline(monkeypatch, tmp_path, table=None):
         with pytest.raises(LaksaError, match="LAKSA_STATS_URL"):
             await seed(Console(file=io.StringIO()))

@@ -19,8 +19,8 @@ from tests.support.deploy.dockerfile import (
     make_work_folder,
     read_dockerfile,
 )
+from tests.support.deploy.locks import normal, path, pins
 
-LOCK = PROJECT / "requirements-image.lock"
 COMMANDS = (
     "services.intake.__main__",
     "services.router.__main__",
@@ -80,7 +80,10 @@ def test_only_what_is_copied_reaches_the_builder() -> None:
     lines = (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
-    assert {line[1:] for line in rules if line.startswith("!")} == {LOCK.name, *(source for source, _ in copied())}
+    assert {line[1:] for line in rules if line.startswith("!")} == {
+        path("image").name,
+        *(source for source, _ in copied()),
+    }
 
 
 def test_commands_are_modules() -> None:
@@ -100,17 +103,5 @@ def test_the_image_has_all_that_a_command_loads(module: str, tmp_path: Path) -> 
     assert all(file.startswith(str(folder)) for file in loaded["files"] if file)
     owners = packages_distributions()
     packages = {normal(owner) for name in loaded["modules"] for owner in owners.get(name, ())}
-    assert packages - {"laksa-pipeline"} <= locked()
+    assert packages <= pins("image").keys()
     assert packages
-
-
-def locked() -> set[str]:
-    """The packages of the image's lock."""
-    return {
-        normal(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
-    }
-
-
-def normal(name: str) -> str:
-    """A package's name as PyPI compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()

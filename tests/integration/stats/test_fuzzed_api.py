@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from services.stats.app import build_store
+from services.stats.app import open_store
 from services.stats.settings import StatsSettings
 from shared.db.engine import sqlite_url
 from shared.db.migrating import upgrade
@@ -56,11 +56,16 @@ async def counted_stats(directory: Path) -> AsyncIterator[str]:
     """A real stats process without Kafka, on a database in which some reports have been counted."""
     kafka, url = kafka_at(unused_port()), sqlite_url(directory / "stats.db")
     await upgrade(url, PROJECT / "services/stats/migrations")
-    store = build_store(StatsSettings(kafka=kafka, database_url=url))
-    for number in range(REPORTS):
-        delivered = [lifecycle.delivery(number), lifecycle.delivery(number, "failed", attempt=2)]
-        told = [lifecycle.registered(number), lifecycle.decided(number), lifecycle.status_changed(number), *delivered]
-        await store.record_facts(facts(*told[: number + 1]))
+    async with open_store(StatsSettings(kafka=kafka, database_url=url)) as store:
+        for number in range(REPORTS):
+            delivered = [lifecycle.delivery(number), lifecycle.delivery(number, "failed", attempt=2)]
+            told = [
+                lifecycle.registered(number),
+                lifecycle.decided(number),
+                lifecycle.status_changed(number),
+                *delivered,
+            ]
+            await store.record_facts(facts(*told[: number + 1]))
     stats = ServiceProcess(["services.stats"], kafka, directory, {"LAKSA_DATABASE_URL": url})
     try:
         await stats.launch()

@@ -1,4 +1,4 @@
-"""`.env.example`, made from the settings themselves: every name, what it means, and what it is when it is not set."""
+"""`.env.example`, made from the settings classes: every variable with its meaning and default, and its use in a run."""
 
 import sys
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from services.cli.deploy.compose_variables import variables
+from services.cli.run.environment import CHANNELS, ENDPOINTS, NOT_USED_BY_RUN, SET_BY_RUN
 from services.cli.settings import CallCentreSettings, CliSettings, SeedSettings
 from services.intake.settings import IntakeSettings
 from services.notifier.settings import NotifierSettings
@@ -21,8 +22,8 @@ from shared.settings import KafkaSettings, ServiceSettings
 FILE = Path(__file__).resolve().parents[3] / ".env.example"
 PARTS: dict[str, type[BaseSettings]] = {
     "laksa run, report and tail": CliSettings,
-    "Kafka, for every service; `make run` starts its own unless LAKSA_KAFKA_BOOTSTRAP_SERVERS is set": KafkaSettings,
-    "Every service; `make run` sets what is required here and below": ServiceSettings,
+    "Kafka, for every service; without the first one `make run` starts its own and ignores the others": KafkaSettings,
+    "Every service": ServiceSettings,
     "Intake": IntakeSettings,
     "Router": RouterSettings,
     "Notifier": NotifierSettings,
@@ -30,16 +31,20 @@ PARTS: dict[str, type[BaseSettings]] = {
     "Demo call centre": CallCentreSettings,
     "laksa seed": SeedSettings,
 }
-# The embedded broker reads these itself, from whatever variables it is handed.
+# The embedded Kafka reads these from the environment itself.
 OF_THE_BROKER = {
     "LAKSA_CACHE_DIR": "Where Kafka's jars are kept between runs; default: laksa/ in $XDG_CACHE_HOME or ~/.cache",
     "LAKSA_MAVEN_REPOSITORY": "Address of another Maven repository to fetch Kafka's jars from, such as a mirror",
 }
+DEFAULT_FILES = {CHANNELS: "var/channels.yaml", ENDPOINTS: "var/endpoints.yaml"}
 COMPOSE = """\
-# --- docker-compose.yml: what it reads from `.env`, which `make up` makes; only these stand there.
-# Made by `laksa secrets` where there is no value; names behind `#` may be left out."""
+# --- docker-compose.yml reads these from `.env`, which `make up` writes; `make run` does not read them.
+# `laksa secrets` makes those without a value; names behind `#` may be left out."""
 HEAD = """\
-# Every setting, as environment variables. A name without `#` in front is required by the process that reads it.
+# Every setting, as an environment variable: LAKSA_LOG_LEVEL=WARNING make run
+# The process that reads a variable without `#` before its name requires it. `make run` treats empty ones as not set.
+# [set by make run]: `make run` sets it for each process; if you set it, a line on the screen says that it is ignored.
+# [not used by make run]: only the command or process of its section reads it; `make run` ignores it likewise.
 # Written by `make env-example` from the settings classes; a test keeps it true.
 """
 
@@ -53,8 +58,8 @@ def render() -> str:
     for name, meaning in OF_THE_BROKER.items():
         lines += [f"# {meaning}", f"#{name}="]
     lines += ["", *COMPOSE.splitlines()]
-    for one in variables():
-        lines += [f"# {one.meaning}", f"{'' if one.make else '#'}{one.name}={one.default}"]
+    for variable in variables():
+        lines += [f"# {variable.meaning}", f"{'' if variable.make else '#'}{variable.name}={variable.default}"]
     return "\n".join(lines) + "\n"
 
 
@@ -65,13 +70,21 @@ def names() -> set[str]:
 
 def _lines(part: type[BaseSettings]) -> Iterator[str]:
     for field, info in _own_fields(part).items():
-        yield f"# {info.description}"
-        required = info.is_required()
-        yield f"{'' if required else '#'}{_name(part, field)}={'' if required else _shown(info)}"
+        name, required = _name(part, field), info.is_required()
+        yield f"# {info.description}{_mark(name)}"
+        yield f"{'' if required else '#'}{name}={'' if required else _shown(info)}"
+
+
+def _mark(name: str) -> str:
+    if name in SET_BY_RUN:
+        return " [set by make run]"
+    if name in NOT_USED_BY_RUN:
+        return " [not used by make run]"
+    return f" [make run writes and uses {DEFAULT_FILES[name]} unless set]" if name in DEFAULT_FILES else ""
 
 
 def _own_fields(part: type[BaseSettings]) -> dict[str, FieldInfo]:
-    """What the class itself asks for; what every service has is said once."""
+    """The fields of the class itself; those that every service has are listed once."""
     inherited = (
         ServiceSettings.model_fields if part is not ServiceSettings and issubclass(part, ServiceSettings) else {}
     )

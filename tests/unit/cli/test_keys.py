@@ -81,6 +81,34 @@ def test_the_channels_file_holds_no_key(layout: Layout) -> None:
     assert [stat.S_IMODE(file.stat().st_mode) for file in (layout.channels, layout.endpoints)] == [0o600, 0o600]
 
 
+@pytest.mark.parametrize("name", ["channels", "endpoints"])
+def test_a_file_that_was_edited_is_left_as_it_is(layout: Layout, name: str) -> None:
+    """The other one is written again as before; once the edited file is deleted, it is written again too."""
+    made, _, _ = written(layout)
+    file: Path = getattr(layout, name)
+    file.write_text("# edited\n", encoding="utf-8")
+    assert write_configuration(layout, made, "http://127.0.0.1:1") == [file]
+    assert write_configuration(layout, made, "http://127.0.0.1:2") == [file]
+    assert file.read_text(encoding="utf-8") == "# edited\n"
+    file.unlink()
+    assert write_configuration(layout, made, "http://127.0.0.1:3") == []
+    assert "http://127.0.0.1:3/push/" in layout.endpoints.read_text(encoding="utf-8")
+
+
+def test_a_file_that_somebody_put_there_before_the_first_run_is_left_as_it_is(layout: Layout) -> None:
+    """Only what this program wrote itself is overwritten."""
+    layout.endpoints.write_text("endpoints: []\n", encoding="utf-8")
+    assert write_configuration(layout, load_secrets(layout), CALL_CENTRE) == [layout.endpoints]
+    assert layout.endpoints.read_text(encoding="utf-8") == "endpoints: []\n"
+
+
+def test_a_run_that_was_killed_before_it_noted_what_it_wrote_has_edited_nothing(layout: Layout) -> None:
+    """The text that would be written now is this program's own, also without the note."""
+    made, _, _ = written(layout)
+    layout.written.unlink()
+    assert write_configuration(layout, made, CALL_CENTRE) == []
+
+
 def test_the_notifier_finds_an_endpoint_for_each_department(layout: Layout) -> None:
     """Each OPD has one, by push at the call centre's address or by subscription, with the secret that was made."""
     made, _, endpoints = written(layout)

@@ -21,7 +21,7 @@ HOSTILE = "\x1b[2J\x1b]0;owned\x07\r\n\x00\u202e[bold red]x[/nothing] "
 TO_A_CLOSED_PIPE = """
 import pathlib, sys, rich.console
 from services.cli.run.merged_log import MergedLog
-log = MergedLog(rich.console.Console(), pathlib.Path(sys.argv[1]))
+log = MergedLog(rich.console.Console(), pathlib.Path(sys.argv[1]), show_lines=True)
 log.take("intake", b"one")
 log.take("intake", b"two")
 """
@@ -47,8 +47,8 @@ def screen() -> StringIO:
 
 @pytest.fixture
 def log(screen: StringIO, tmp_path: Path) -> Iterator[MergedLog]:
-    """A log that writes to the screen, and to files in the test's folder."""
-    made = MergedLog(Console(file=screen, width=80), tmp_path)
+    """A log that shows every line on the screen, and writes to files in the test's folder."""
+    made = MergedLog(Console(file=screen, width=80), tmp_path, show_lines=True)
     yield made
     made.close()
 
@@ -124,7 +124,7 @@ def test_each_process_has_its_own_file_with_its_lines_as_they_were(
     log.take("intake", b'{"message": "one"}')
     log.take("kafka", b"\x1b[0m\xff")
     log.take("intake", b"two")
-    log.say("three", level="warning", what=[1])
+    log.alert("three", process="intake", what=[1])
     assert (tmp_path / "intake.log").read_bytes() == b'{"message": "one"}\ntwo\n'
     assert (tmp_path / "kafka.out").read_bytes() == b"\x1b[0m\xff\n"
     assert {"one", "two", "three", "what=[1]"} <= set(screen.getvalue().split())
@@ -151,9 +151,9 @@ def test_a_terminal_that_fails_costs_the_lines_on_it_and_nothing_else(tmp_path: 
     """The files go on, what could not be printed is not hoarded, and a terminal that is back shows what comes then."""
     screen = GoneTerminal()
     screen.fault = fault
-    log = MergedLog(Console(file=screen), tmp_path)
+    log = MergedLog(Console(file=screen), tmp_path, show_lines=True)
     log.take("intake", b"lost on the terminal")
-    log.say("lost too")
+    log.step("lost too")
     screen.fault = None
     log.take("intake", b"shown again")
     log.close()
@@ -184,3 +184,71 @@ def test_a_full_disk_costs_the_lines_in_the_file_and_nothing_else(
     log.take("stats", b"two")
     log.close()
     assert {"one", "two"} <= set(screen.getvalue().split())
+
+
+@pytest.fixture
+def quiet(screen: StringIO, tmp_path: Path) -> Iterator[MergedLog]:
+    """A log that shows steps and alarms, as `make run` without LOGS=1 does."""
+    made = MergedLog(Console(file=screen, width=80), tmp_path)
+    yield made
+    made.close()
+
+
+def test_the_quiet_screen_shows_steps_and_leaves_log_lines_in_their_files(
+    quiet: MergedLog, screen: StringIO, tmp_path: Path
+) -> None:
+    """Not even an ERROR of a service is shown: the table would be lost among the lines. Its file has it."""
+    quiet.step("topics are there")
+    quiet.take("intake", b'{"level": "error", "message": "a critical word alone does not count"}')
+    quiet.take("kafka", b"WARNING: critical")
+    with quiet.waiting_for("Starting"):
+        quiet.step("intake is ready")
+    assert screen.getvalue() == "topics are there\nintake is ready\n"
+    assert b"does not count" in (tmp_path / "intake.log").read_bytes()
+
+
+def test_the_quiet_screen_shows_a_critical_line_with_its_log_file(
+    quiet: MergedLog, screen: StringIO, tmp_path: Path
+) -> None:
+    """A person has to act on it: one line with the process, the message and the file, without the traceback."""
+    quiet.take("stats", b'{"level": "critical", "message": "A background loop failed", "exception": "a\\nb"}')
+    (line,) = screen.getvalue().splitlines()
+    assert "stats" in line
+    assert f"CRITICAL A background loop failed (log: {tmp_path / 'stats.log'})" in line
+
+
+def test_the_quiet_screen_shows_what_the_supervisor_warns_of(
+    quiet: MergedLog, screen: StringIO, tmp_path: Path
+) -> None:
+    """A process that ended is named in one line with how it ended and the file of its log."""
+    quiet.alert("ended unexpectedly", level="error", process="router-routine", how="SIGKILL")
+    (line,) = screen.getvalue().splitlines()
+    assert "ERROR ended unexpectedly process=router-routine how=SIGKILL" in line
+    assert line.endswith(f"(log: {tmp_path / 'router-routine.log'})")
+
+
+def test_steps_and_alerts_are_kept_in_the_supervisors_own_file(quiet: MergedLog, tmp_path: Path) -> None:
+    """What has scrolled away can be read in laksa.log, as JSON like every other log."""
+    quiet.step("topics are there")
+    quiet.alert("ended unexpectedly", level="error", process="stats")
+    step, alert = map(orjson.loads, (tmp_path / "laksa.log").read_bytes().splitlines())
+    assert (step["level"], step["message"]) == ("info", "topics are there")
+    assert (alert["level"], alert["message"], alert["process"]) == ("error", "ended unexpectedly", "stats")
+
+
+def test_something_that_moves_is_drawn_on_a_quiet_terminal_only(tmp_path: Path) -> None:
+    """A pipe and a screen full of log lines get no spinner."""
+    for is_terminal, show_lines in ((True, False), (True, True), (False, False)):
+        screen = StringIO()
+        log = MergedLog(Console(file=screen, force_terminal=is_terminal, width=80), tmp_path, show_lines=show_lines)
+        with log.waiting_for("Starting Apache Kafka"):
+            pass
+        assert ("Starting Apache Kafka" in screen.getvalue()) is (is_terminal and not show_lines)
+
+
+def test_a_terminal_that_fails_while_something_is_drawn_stops_nothing(tmp_path: Path) -> None:
+    """The work below the spinner goes on, and its result is returned."""
+    log = MergedLog(Console(file=GoneTerminal(), force_terminal=True), tmp_path)
+    with log.waiting_for("Starting Apache Kafka"):
+        log.take("kafka", b"line")
+    assert (tmp_path / "kafka.out").read_bytes() == b"line\n"

@@ -10,7 +10,7 @@ import pytest
 from services.cli.layout import Layout
 from services.cli.run import ports
 from services.cli.run.embedded_kafka.ports import choose_port
-from services.cli.run.ports import choose_ports
+from services.cli.run.ports import choose_ports, describe_moves
 
 
 @pytest.fixture
@@ -43,6 +43,7 @@ def somebody(usual: dict[str, int]) -> Iterator[int]:
 def test_the_usual_ones_where_they_are_free(layout: Layout, usual: dict[str, int]) -> None:
     """The addresses of the README hold on a machine where nothing else runs."""
     assert choose_ports(layout, usual_first=True) == usual
+    assert describe_moves(usual) == {}
 
 
 def test_another_where_the_usual_one_is_taken(layout: Layout, usual: dict[str, int], somebody: int) -> None:
@@ -50,6 +51,7 @@ def test_another_where_the_usual_one_is_taken(layout: Layout, usual: dict[str, i
     chosen = choose_ports(layout, usual_first=True)
     assert chosen["stats"] != somebody
     assert {**chosen, "stats": 0} == {**usual, "stats": 0}
+    assert describe_moves(chosen) == {"stats": f"{somebody} is taken, stats listens on {chosen['stats']}"}
 
 
 def test_the_last_ones_are_taken_again(layout: Layout, usual: dict[str, int]) -> None:

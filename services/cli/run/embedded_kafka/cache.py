@@ -65,7 +65,7 @@ class JarCache:
             BrokerError: a jar cannot be fetched, or the cache cannot be written.
         """
         if self._missing(jars):
-            with self._only_fetcher():
+            with self._only_fetcher(), self._repository.opened():
                 self._fetch(self._missing(jars), report)
         return [jar.path_in(self._folder) for jar in jars]
 

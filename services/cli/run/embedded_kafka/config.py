@@ -10,6 +10,7 @@ from services.cli.run.embedded_kafka.ports import HOST
 
 LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 NODE_ID = 1
+UNSAFE_OPTION_SINCE = 23  # since then Java warns of sun.misc.Unsafe, which Kafka uses, and knows an option against it
 
 MOST_COPIES = 3
 FEW_PARTITIONS = {
@@ -186,9 +187,11 @@ def format_properties(settings: Mapping[str, str]) -> str:
     return "".join(f"{name}={json.dumps(value)[1:-1]}\n" for name, value in settings.items())
 
 
-def java_options(*, heap_mib: int, log_file: Path) -> list[str]:
-    """How the JVM runs Kafka small and quick to start."""
+def java_options(*, java_major: int, heap_mib: int, log_file: Path) -> list[str]:
+    """The JVM's options: a small heap, a quick start, and no warnings about Kafka's own code."""
+    quiet = ["--sun-misc-unsafe-memory-access=allow"] if java_major >= UNSAFE_OPTION_SINCE else []
     return [
+        *quiet,
         f"-Xmx{heap_mib}m",
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",  # the quick compiler only: starts sooner, and the load is small

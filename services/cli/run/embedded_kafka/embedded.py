@@ -124,7 +124,7 @@ class EmbeddedKafka:
     def command(self) -> list[str]:
         """The command line of Kafka, once prepared."""
         prepared = self._ready_to_start()
-        options = java_options(heap_mib=self._heap_mib, log_file=self.folders.log_file)
+        options = java_options(java_major=prepared.java.major, heap_mib=self._heap_mib, log_file=self.folders.log_file)
         return [str(prepared.java.executable), *options, "kafka.Kafka", str(prepared.config)]
 
     def environment(self) -> dict[str, str]:

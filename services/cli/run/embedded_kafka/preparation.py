@@ -136,7 +136,7 @@ def _format(
     shutil.rmtree(unfinished, ignore_errors=True)
     config = folders.home / "format.properties"
     _write_settings(config, {**settings, "log.dirs": str(unfinished)})
-    options = java_options(heap_mib=FORMAT_HEAP_MIB, log_file=folders.log_file)
+    options = java_options(java_major=prepared.java.major, heap_mib=FORMAT_HEAP_MIB, log_file=folders.log_file)
     storage_tool = ["kafka.tools.StorageTool", "format", *new, "-c", str(config)]
     done = subprocess.run(  # noqa: S603  # our own command line
         [prepared.java.executable, *options, *storage_tool],

@@ -3,14 +3,16 @@
 import os
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import requests
-from maven_artifact import Artifact, Downloader
-
+from services.cli.run.embedded_kafka.download_client import download_client
 from services.cli.run.embedded_kafka.errors import BrokerError
 from services.cli.run.embedded_kafka.jars import LockedJar
+
+if TYPE_CHECKING:
+    import requests  # loaded with the client only: no process that stays needs it
 
 CHUNK_BYTES = 1 << 16
 CONNECT_TIMEOUT_S = 15
@@ -25,9 +27,21 @@ class MavenRepository:
     """
 
     def __init__(self, address: str | None = None) -> None:
-        downloader = Downloader() if address is None else Downloader(base=address)
-        self._resolver = downloader.resolver
-        self._requestor = downloader.requestor
+        self._address = address
+        self._client: Any = None
+        self._downloader: Any = None
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Load the client; ``read`` works inside only.
+
+        Raises:
+            BrokerError: the client is not installed, and cannot be.
+        """
+        with download_client() as self._client:
+            new = self._client.Downloader
+            self._downloader = new() if self._address is None else new(base=self._address)
+            yield
 
     def read(self, jar: LockedJar) -> Iterator[bytes]:
         """The jar's bytes, in chunks.
@@ -36,11 +50,15 @@ class MavenRepository:
             BrokerError: the repository does not have it, or its certificate cannot be verified.
             OSError: the network failed on the way; trying again may help.
         """
-        address = self._resolver.uri_for_artifact(Artifact(jar.group, jar.artifact, jar.version))
+        address = self._downloader.resolver.uri_for_artifact(
+            self._client.Artifact(jar.group, jar.artifact, jar.version)
+        )
         with self._open(address, jar) as response:
             yield from response.iter_content(CHUNK_BYTES)
 
-    def _open(self, address: str, jar: LockedJar) -> requests.Response:
+    def _open(self, address: str, jar: LockedJar) -> "requests.Response":
+        import requests
+
         choices: tuple[bool | str, ...] = (True, *_trusted_by_the_machine())
         for trusted in choices:
             try:
@@ -55,10 +73,10 @@ class MavenRepository:
             "with its own authority, set REQUESTS_CA_BUNDLE or SSL_CERT_FILE to a PEM file that holds it."
         )
 
-    def _request(self, address: str, trusted: bool | str) -> requests.Response:  # noqa: FBT001  # requests' own type
+    def _request(self, address: str, trusted: bool | str) -> "requests.Response":  # noqa: FBT001  # requests' own type
         timeout = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
         options: dict[str, Any] = {"stream": True, "timeout": timeout, "verify": trusted}
-        response: requests.Response = self._requestor.request(address, None, **options)
+        response: requests.Response = self._downloader.requestor.request(address, None, **options)
         return response
 
 

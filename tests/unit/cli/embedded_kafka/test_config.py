@@ -76,13 +76,21 @@ def test_a_path_is_escaped_as_java_reads_it() -> None:
 
 def test_the_jvm_is_small_ends_when_out_of_memory_and_logs_to_our_file() -> None:
     """A broker that limps on without memory is worse than one that is started again."""
-    options = java_options(heap_mib=256, log_file=Path("/var/laksa/log/kafka.log"))
+    options = java_options(java_major=17, heap_mib=256, log_file=Path("/var/laksa/log/kafka.log"))
 
     assert "-Xmx256m" in options
     assert "-XX:+ExitOnOutOfMemoryError" in options
     assert "-Dlaksa.kafka.log=/var/laksa/log/kafka.log" in options
     assert f"-Dlog4j2.configurationFile={LOG_CONFIG.as_uri()}" in options
     assert LOG_CONFIG.is_file()
+
+
+@pytest.mark.parametrize(("java_major", "times"), [(17, 0), (22, 0), (23, 1), (25, 1)])
+def test_newer_java_is_told_not_to_warn_of_what_kafka_uses(java_major: int, times: int) -> None:
+    """An older Java would not start with an option that it does not know."""
+    options = java_options(java_major=java_major, heap_mib=256, log_file=Path("/var/laksa/log/kafka.log"))
+
+    assert options.count("--sun-misc-unsafe-memory-access=allow") == times
 
 
 def test_three_nodes_keep_three_copies_and_need_two() -> None:
