@@ -15,9 +15,7 @@ maintain_app = typer.Typer(
 
 
 def schemas_command(
-    check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; end with 1 where a file is not current")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; end with 1 if a file is stale")] = False,
     directory: Annotated[Path | None, typer.Option(help="Default: schemas/ of this checkout")] = None,
 ) -> None:
     """Write the JSON Schemas of all event bodies from their models."""
@@ -68,9 +66,7 @@ def jars_lock_command(
 @maintain_app.command("vendor")
 def vendor_command(
     check: Annotated[bool, typer.Option("--check", help="Only compare the files with the lock; no network")] = False,
-    update: Annotated[
-        bool, typer.Option("--update", help="Write the checksums of what npm gives into the lock")
-    ] = False,
+    update: Annotated[bool, typer.Option("--update", help="Write new checksums, as npm gives, into the lock")] = False,
 ) -> None:
     """Fetch the scripts and styles of the pages again, checked against their checksums. Needs npm."""
     from services.cli.maintain.locked import vendor
