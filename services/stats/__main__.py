@@ -1,4 +1,4 @@
-"""Start stats: ``python -m services.stats``; with ``--rebuild`` make all counts anew from the facts: ``laksa rebuild``."""
+"""Start stats: ``python -m services.stats``; ``laksa rebuild`` starts it with ``--rebuild``."""
 
 import argparse
 import asyncio

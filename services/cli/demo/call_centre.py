@@ -20,6 +20,7 @@ import orjson
 from aiohttp import web
 from standardwebhooks import Webhook
 
+from services.cli.required_settings import required
 from services.cli.settings import CallCentreSettings
 from shared.observability.logs import configure_logs, logger
 from shared.yaml_files import invalid_file, read_yaml
@@ -176,7 +177,7 @@ def tls_of(settings: CallCentreSettings) -> ssl.SSLContext | None:
 
 def serve() -> int:
     """Serve until SIGTERM or SIGINT."""
-    settings = CallCentreSettings()
+    settings = required(CallCentreSettings)
     configure_logs("call-centre", settings.log_level)
     web.run_app(
         make_app(settings),

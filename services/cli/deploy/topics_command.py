@@ -8,14 +8,15 @@ from typing import Annotated
 
 from aiokafka.admin import NewPartitions
 from aiokafka.errors import KafkaError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from rich.console import Console
 
 from services.cli.deploy.compose_variables import ADMIN_USER
 from services.cli.deploy.kafka_admin import KafkaAdmin
 from services.cli.deploy.topics_plan import AccessPlan, Plan, plan_access, plan_topics
+from services.cli.required_settings import required
 from shared.domain.taxonomy import default_taxonomy
-from shared.errors import BrokerUnavailable, ConfigurationError
+from shared.errors import BrokerUnavailable
 from shared.messaging import access, topic_specs
 from shared.messaging.topic_admin import TopicSpec, admin_client, create_topics, find_topics
 from shared.settings import KafkaSettings
@@ -43,19 +44,6 @@ class UsersFile(BaseModel):
     )
 
 
-def given_kafka() -> KafkaSettings:
-    """The Kafka that the environment names.
-
-    Raises:
-        ConfigurationError: it names none, or not as it should.
-    """
-    try:
-        return KafkaSettings()
-    except ValidationError as error:
-        names = ", ".join("LAKSA_KAFKA_" + "_".join(map(str, one["loc"])).upper() for one in error.errors())
-        raise ConfigurationError(f"Set these to reach the Kafka that is meant: {names}") from error
-
-
 async def apply(
     given: KafkaSettings | None, console: Console, *, users_file: Path | None = None, wide: int | None = None
 ) -> int:
@@ -69,7 +57,7 @@ async def apply(
         ConfigurationError: this user may not, or the users file cannot be used.
         BrokerUnavailable: Kafka does not answer; what was made stays, run it again.
     """
-    settings, wide = given or given_kafka(), wide or topic_specs.WIDE
+    settings, wide = given or required(KafkaSettings), wide or topic_specs.WIDE
     passwords = read_users(users_file) if users_file is not None else {}
     protected = _is_protected(settings, console)
     if passwords and protected:
@@ -92,7 +80,7 @@ async def check(given: KafkaSettings | None, console: Console, *, wide: int | No
         ConfigurationError: this user may not look.
         BrokerUnavailable: Kafka does not answer.
     """
-    settings, wide = given or given_kafka(), wide or topic_specs.WIDE
+    settings, wide = given or required(KafkaSettings), wide or topic_specs.WIDE
     protected = _is_protected(settings, console)
     differences = (await _look(settings, wide, protected=protected)).differences()
     if protected:
