@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 import psutil
+from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -112,7 +113,7 @@ async def _under_way(door: FrontDoor, info: RunInfo) -> str:
     try:
         async with asyncio.timeout(BACKLOG_SECONDS), lag_of(KafkaSettings(bootstrap_servers=info.kafka)) as lag:
             return f"under way: {await backlog(door, lag)}"
-    except (TryAgain, BrokerUnavailable, TimeoutError) as error:
+    except (TryAgain, BrokerUnavailable, KafkaError, TimeoutError, OSError) as error:
         return f"under way: unknown ({str(error) or type(error).__name__})"
 
 
