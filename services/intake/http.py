@@ -17,6 +17,7 @@ from services.intake.metrics import UNKNOWN, IntakeMetrics
 from services.intake.registration import ModeForbidden, Origin, Registration, StillInProgress
 from services.intake.submissions import Submission
 from services.intake.validation import MAX_BODY_BYTES, Rejected, read_call, read_report
+from shared.domain.flags import KEY_IGNORED
 from shared.domain.lanes import Channel
 from shared.domain.taxonomy import Taxonomy
 from shared.errors import DatabaseUnavailable, IdempotencyMismatch
@@ -28,7 +29,6 @@ from shared.observability.tracing import child_of
 API_KEY: Final = "X-API-Key"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 KEY_CHARACTERS: Final = 200
-KEY_IGNORED: Final = "idempotency_key_ignored"
 IN_PROGRESS_RETRY_SECONDS: Final = 1
 
 log = logger(__name__)

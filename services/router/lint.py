@@ -1,4 +1,4 @@
-"""Check a routing table before it is released: ``python -m services.router.lint FILE``.
+"""Check a routing table before it is released: ``laksa routing lint FILE``.
 
 Ends with 0 where the table can be released, else with 1 and every fault on a line of its own.
 """
@@ -39,7 +39,7 @@ def release_faults(new: RoutingTable, released: RoutingTable, now: datetime) -> 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check one file and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m services.router.lint", description=__doc__)
+    parser = argparse.ArgumentParser(prog="laksa routing lint", description=__doc__)
     parser.add_argument("file", type=Path, help="The routing table to check")
     parser.add_argument("--released", type=Path, default=PACKAGED, help="The one in use; default: the packaged one")
     parser.add_argument("--now", type=_aware_time, default=datetime.now(UTC), help="Pretend that it is this time")

@@ -10,9 +10,9 @@ import orjson
 
 from services.router.metrics import RouterMetrics
 from services.router.rules import Decision, RoutingTable, Triaged, category_code, decide, inputs_of
+from shared.domain.flags import LOCATION_SUSPECT
 from shared.domain.identity import event_id_text, report_id_of
 from shared.domain.lanes import CallType, Lane, Mode
-from shared.domain.places import LOCATION_SUSPECT
 from shared.domain.roles import OWNER
 from shared.domain.taxonomy import TRIAGE_OPD
 from shared.errors import PermanentError

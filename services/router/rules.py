@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from shared.domain.flags import LOCATION_SUSPECT
 from shared.domain.lanes import CallType
-from shared.domain.places import LOCATION_SUSPECT
 from shared.domain.roles import INFORMED, OWNER
 from shared.domain.taxonomy import TRIAGE_OPD
 from shared.events.models import DecisionInputs, ReportSubmitted, Target

@@ -12,7 +12,6 @@ from shared.domain.taxonomy import default_taxonomy
 SOUTH, NORTH = -6.29, -6.08
 WEST, EAST = 106.54, 106.79
 
-LOCATION_SUSPECT = "location_suspect"  # the flag of a report whose place could not be kept
 MAX_LATITUDE = 90.0
 MAX_LONGITUDE = 180.0
 

@@ -2,7 +2,7 @@
 
 It verifies each signature and acknowledges most reports at once. For a few, chosen by their delivery id, it behaves
 like a call centre with a problem: it answers 503 to the first tries, or accepts a report and never acknowledges it.
-So a demo shows every state of a delivery. Run as ``python -m services.cli.demo.call_centre``.
+So a demo shows every state of a delivery. Run by ``laksa call-centre``.
 """
 
 import asyncio
@@ -17,13 +17,14 @@ from pathlib import Path
 
 import aiohttp
 import orjson
-import yaml
 from aiohttp import web
 from standardwebhooks import Webhook
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
+from services.cli.required_settings import required
 from services.cli.settings import CallCentreSettings
 from shared.observability.logs import configure_logs, logger
+from shared.yaml_files import invalid_file, read_yaml
 
 MOODS = 10  # one delivery in ten gets each mood but the plain one
 TRIES_IGNORED = 2
@@ -57,7 +58,10 @@ def mood_of(delivery_id: str, lane: str) -> Mood:
 
 def read_secrets(endpoints_file: Path) -> dict[str, str]:
     """The secret of each endpoint in the endpoints file, by endpoint id."""
-    entries = yaml.safe_load(endpoints_file.read_text(encoding="utf-8"))["endpoints"]
+    document = read_yaml(endpoints_file)
+    if document.faults:
+        raise invalid_file(endpoints_file, document.faults, given_by="LAKSA_ENDPOINTS_FILE")
+    entries = document.content["endpoints"]
     return {entry["id"]: entry["secret"] for entry in entries if entry.get("secret")}
 
 
@@ -190,9 +194,9 @@ def tls_of(settings: CallCentreSettings) -> ssl.SSLContext | None:
     return context
 
 
-def main() -> None:
+def serve() -> int:
     """Serve until SIGTERM or SIGINT."""
-    settings = CallCentreSettings()
+    settings = required(CallCentreSettings)
     configure_logs("call-centre", settings.log_level)
     web.run_app(
         make_app(settings),
@@ -202,7 +206,8 @@ def main() -> None:
         access_log=None,
         print=None,
     )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    serve()

@@ -24,8 +24,8 @@ from shared.events.catalogue import STATUS_CHANGED
 from shared.events.envelope import Attributes, headers_of
 from shared.messaging import ack_rule
 from shared.settings import KafkaSettings
-from tests.support.apps.notifying import assigned_record, report, status_changed
 from tests.support.apps.production import RunningApp, production_app
+from tests.support.builders.assignments import assigned_record, report, status_changed
 from tests.support.builders.lifecycle import registered
 from tests.support.builders.records import submitted, submitted_headers
 from tests.support.kafka import brokers

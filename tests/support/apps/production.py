@@ -24,7 +24,7 @@ from services.stats.settings import StatsSettings
 from shared.db.engine import make_engine, sqlite_url
 from shared.domain.lanes import Lane
 from shared.settings import KafkaSettings
-from tests.support.apps.notifying import endpoint
+from tests.support.builders.endpoints import endpoint
 from tests.support.databases.engines import make_tables
 from tests.support.processes.intake_process import write_channels
 

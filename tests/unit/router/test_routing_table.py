@@ -177,8 +177,11 @@ def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
         ("versions: []", "`versions` must be a list"),
         ("versions: [1]", "entry 1: must be a mapping"),
         ("versions: {", "line 1"),
-        ("versions:\n  - {version: a, version: b}", "version stands there twice"),
-        ("versions:\n  - {version: a, valid_from: 2026-13-45T00:00:00Z}", "month must be in 1..12"),
+        ("versions:\n  - {version: a, version: b}", "line 2: duplicate key `version`, first given in line 2"),
+        (
+            "versions:\n  - {version: a, valid_from: 2026-13-45T00:00:00Z}",
+            "line 2, column 30: not valid YAML: month must be in 1..12",
+        ),
         ("? [a]\n: b", "unhashable key"),
     ],
 )
