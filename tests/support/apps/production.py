@@ -13,6 +13,7 @@ from services.stats import tables as stats_tables
 from shared.db.engine import make_engine, sqlite_url
 from shared.domain.lanes import Lane
 from shared.settings import KafkaSettings
+from tests.support.apps.all_services import build_service
 from tests.support.databases.engines import make_tables
 
 TABLES = {
