@@ -27,9 +27,8 @@ from shared.observability.logs import log_context, logger
 from shared.observability.tracing import child_of
 
 SOURCE = "/laksa/router"
-PLANS = (
-    2_048  # at most, about 6 KB each; 36 categories of 6 channels, with and without a suspect place, are some hundreds
-)
+# At most, about 6 KB each; 36 categories of 6 channels, with and without a suspect place, are some hundreds.
+PLANS = 2_048
 
 log = logger(__name__)
 
