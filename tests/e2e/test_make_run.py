@@ -62,7 +62,7 @@ async def test_a_cold_run_a_second_one_and_what_a_script_reads(stack: Stack) -> 
         await _assert_a_killed_child_comes_back(stack, "router-routine")
         await _assert_a_killed_child_comes_back(stack, "kafka")
         for name in ("router-routine", "kafka"):
-            assert re.search(rf"ended unexpectedly, starting it again.*{name}.*log/{name}\.log", screen.text), (
+            assert re.search(rf"{name}.*ended unexpectedly, starting it again.*log/{name}\.log", screen.text), (
                 screen.text
             )
         await stack.is_drained()
