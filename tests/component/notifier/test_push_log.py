@@ -2,7 +2,9 @@
 
 from structlog.testing import capture_logs
 
-from tests.support.apps.notifying import TestClock, assigned, endpoint, notifier, report
+from tests.support.apps.notifying import TestClock, notifier
+from tests.support.builders.assignments import assigned, report
+from tests.support.builders.endpoints import endpoint
 from tests.support.receivers import answer, receiver
 
 HOUR = 3600.0
