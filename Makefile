@@ -114,10 +114,10 @@ lock: setup-dev ## write the lock files again after a change of pyproject.toml; 
 	$(COMPILE) --no-annotate benchmarks/contenders/requirements.in -o benchmarks/contenders/requirements.lock
 
 jars-lock: setup-dev ## pin the jars of Apache Kafka anew; VERSION=4.4.0
-	$(BIN)/python -m services.cli.run.embedded_kafka.lock --kafka $(or $(VERSION),4.4.0)
+	$(BIN)/laksa maintain jars-lock --kafka $(or $(VERSION),4.4.0)
 
 vendor: setup-dev ## fetch the board's scripts and styles again, checked against their checksums
-	$(BIN)/python -m shared.http.apidocs.vendor
+	$(BIN)/laksa maintain vendor
 
 env-example: setup-dev ## write .env.example anew from the services' settings
 	$(BIN)/python -m tests.support.deploy.env_example

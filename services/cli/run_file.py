@@ -1,4 +1,4 @@
-"""``var/run.json``: all that a script needs to talk to what runs now."""
+"""``var/run.json``: the addresses, process ids and keys of the running pipeline, for scripts."""
 
 import json
 import os
@@ -17,7 +17,7 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Addresses and keys stay for the whole run; pids change when a process is started again."""
+    """Addresses and keys stay the same for the whole run; a process id changes when the process is restarted."""
 
     kafka: str
     services: Mapping[str, str]
@@ -26,12 +26,12 @@ class RunInfo:
 
 
 def write_run_file(layout: Layout, info: RunInfo) -> None:
-    """Replace the file in one step; mode 0600, for the keys in it."""
+    """Replace the file in one step, with mode 0600 because it contains keys."""
     write_private(layout.run_file, json.dumps(asdict(info), indent=2) + "\n")
 
 
 def read_run_file(layout: Layout) -> RunInfo:
-    """What runs now.
+    """The content of the file of the running pipeline.
 
     Raises:
         ConfigurationError: nothing runs on this data folder.
@@ -43,21 +43,21 @@ def read_run_file(layout: Layout) -> RunInfo:
 
 
 def clear_leftovers(layout: Layout) -> list[str]:
-    """After a supervisor that was killed: wait until the kernel has ended its children, then forget its file.
+    """After a supervisor was killed: wait until the kernel has ended its children, then delete its file.
 
-    Returns the names of processes that are still there after ten seconds.
+    Returns the names of the processes that still run after ten seconds.
     """
     pids: dict[str, int] = read_json(layout.run_file).get("pids", {})
     give_up = time.monotonic() + DYING_SECONDS
     written = layout.run_file.stat().st_mtime if pids else 0.0
-    while (alive := [name for name, pid in pids.items() if _is_of_then(pid, written)]) and time.monotonic() < give_up:
+    while (alive := [name for name, pid in pids.items() if _existed_at(pid, written)]) and time.monotonic() < give_up:
         time.sleep(POLL_SECONDS)
     layout.run_file.unlink(missing_ok=True)
     return alive
 
 
-def _is_of_then(pid: int, written: float) -> bool:
-    """Whether a process with this id existed when the file was written: a later one is a stranger."""
+def _existed_at(pid: int, written: float) -> bool:
+    """Whether the process existed when the file was written; a later process with this id is another one."""
     if pid == os.getpid():
         return False
     try:

@@ -28,7 +28,7 @@ class CliSettings(BaseSettings):
 
 
 class CallCentreSettings(BaseSettings):
-    """Settings of the demo call centre, ``python -m services.cli.demo.call_centre``."""
+    """Settings of the demo call centre, ``laksa call-centre``."""
 
     model_config = SettingsConfigDict(env_prefix="LAKSA_", extra="ignore")
 

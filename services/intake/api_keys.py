@@ -8,11 +8,10 @@ from pathlib import Path
 from secrets import compare_digest
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.domain.lanes import Channel, Mode
-from shared.errors import ConfigurationError
+from shared.yaml_files import load_yaml_model
 
 
 class Scope(StrEnum):
@@ -84,11 +83,4 @@ def load_channels(path: Path) -> Channels:
     Raises:
         ConfigurationError: the file is missing, is not YAML, or has unknown or invalid entries.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Channels(ChannelsFile.model_validate(content).channels)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"The channels file {path} cannot be read: {type(error).__name__}") from error
-    except ValidationError as error:
-        places = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise ConfigurationError(f"The channels file {path} cannot be used: {places}") from None
+    return Channels(load_yaml_model(path, ChannelsFile, given_by="LAKSA_CHANNELS_FILE").channels)

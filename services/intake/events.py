@@ -12,14 +12,14 @@ from services.intake.submissions import Submission
 from shared.domain.identity import event_id, submitted_event_id
 from shared.domain.lanes import Channel, Lane, Mode
 from shared.events import topics
-from shared.events.catalogue import REGISTERED, STATUS_CHANGED, SUBMITTED, UNREADABLE
-from shared.events.envelope import RAW_CONTENT_TYPE, Attributes, headers_of
+from shared.events.catalogue import REGISTERED, STATUS_CHANGED, SUBMITTED
+from shared.events.envelope import Attributes
 from shared.events.models import DepartmentAnswer, Event, ReportRegistered, ReportStatusChanged, ReportSubmitted
 from shared.events.outgoing import OutgoingRecord, record_of
+from shared.events.unreadable import Unreadable
 from shared.observability.tracing import child_of
 
 SOURCE: Final = "/laksa/intake"
-MAX_RAW_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,25 +115,16 @@ def _registered(submission: Submission, receipt: Receipt, channel: Channel, rece
     )
 
 
-def unreadable_record(body: bytes, *, identity: UUID, received_at: datetime, traceparent: str) -> OutgoingRecord:
-    """The raw bytes of an unreadable 112 call, for the supervisor."""
-    attributes = Attributes(
-        id=str(identity),
-        type=UNREADABLE,
+def unreadable_record(body: bytes, *, identity: UUID, received_at: datetime, traceparent: str | None) -> OutgoingRecord:
+    """The raw bytes of a 112 call that nobody can parse, for the supervisor."""
+    unreadable = Unreadable(
+        event_id=str(identity),
         source=SOURCE,
         subject=str(identity),
         time=received_at,
-        extensions={"lane": Lane.EMERGENCY.value},
         traceparent=child_of(traceparent),
-        correlation_id=str(identity),
-        content_type=RAW_CONTENT_TYPE,
     )
-    return OutgoingRecord(
-        topic=topics.reports(Lane.EMERGENCY),
-        key=attributes.subject.encode(),
-        value=body[:MAX_RAW_BYTES],
-        headers=headers_of(attributes),
-    )
+    return unreadable.record_on(topics.reports(Lane.EMERGENCY), body)
 
 
 def status_records(

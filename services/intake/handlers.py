@@ -113,13 +113,12 @@ class ChannelRecords:
     def fallback(self, record: Record, _error: PermanentError) -> Sequence[OutgoingRecord]:
         """A 112 call that cannot be accepted is still an emergency: its bytes go to the supervisor."""
         identity = event_id(f"{record.topic}/{record.partition}/{record.offset}", "report.unreadable")
-        headers = text_headers(record.headers)
         return [
             unreadable_record(
                 record.value or b"",
                 identity=identity,
                 received_at=self._registration.now(),
-                traceparent=child_of(headers.get("traceparent")),
+                traceparent=text_headers(record.headers).get("traceparent"),
             )
         ]
 

@@ -1,4 +1,4 @@
-"""Intake's front door: reports and 112 calls over HTTP."""
+"""Intake's HTTP API: reports and 112 calls."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from services.intake.metrics import UNKNOWN, IntakeMetrics
 from services.intake.registration import ModeForbidden, Origin, Registration, StillInProgress
 from services.intake.submissions import Submission
 from services.intake.validation import MAX_BODY_BYTES, Rejected, read_call, read_report
+from shared.domain.flags import KEY_IGNORED
 from shared.domain.lanes import Channel
 from shared.domain.taxonomy import Taxonomy
 from shared.errors import DatabaseUnavailable, IdempotencyMismatch
@@ -28,7 +29,6 @@ from shared.observability.tracing import child_of
 API_KEY: Final = "X-API-Key"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 KEY_CHARACTERS: Final = 200
-KEY_IGNORED: Final = "idempotency_key_ignored"
 IN_PROGRESS_RETRY_SECONDS: Final = 1
 
 log = logger(__name__)
@@ -36,7 +36,7 @@ log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that a channel can ask for: where, who answers, and the body that is sent."""
+    """One operation of the API: its path, its endpoint, and the model of its request body."""
 
     path: str
     endpoint: Callable[[Request], Awaitable[Response]]
@@ -44,7 +44,7 @@ class Operation:
 
 
 class IntakeApi:
-    """Admits, reads, checks and registers one request after another."""
+    """Authenticates, reads, validates and registers requests."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class IntakeApi:
         self._body_seconds = body_timeout.total_seconds()
 
     def operations(self) -> list[Operation]:
-        """What channels can ask for."""
+        """The operations of the API."""
         return [
             Operation("/v1/reports", self.submit_report, ReportBody),
             Operation("/v1/calls", self.submit_call, CallBody),
@@ -192,4 +192,4 @@ class IntakeApi:
 
 def _invalid(faults: tuple[Fault, ...]) -> Problem:
     errors = [(fault.dotted, fault.code) for fault in faults]
-    return Problem(422, "invalid", "Fields cannot be used", "Mend the fields under errors.", errors=errors)
+    return Problem(422, "invalid", "Invalid fields", "Correct the fields listed under errors.", errors=errors)

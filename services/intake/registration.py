@@ -13,6 +13,7 @@ from services.intake.events import Receipt, receipt_json, report_records, unread
 from services.intake.metrics import IntakeMetrics
 from services.intake.spool import Acceptance, Accepted, Entry, Mismatched, RepeatStatus, Spool, Undecided
 from services.intake.submissions import Submission
+from shared.domain.flags import REFERENCE_REUSED
 from shared.domain.identity import event_id, report_id_of, ticket_number
 from shared.domain.lanes import Channel, Lane, Mode
 from shared.errors import DatabaseUnavailable, IdempotencyMismatch, InvalidEvent, TransientError
@@ -20,7 +21,6 @@ from shared.observability.logs import logger
 from shared.observability.tracing import trace_id_of
 
 CONCURRENT_WAIT_SECONDS = 1.0
-REFERENCE_REUSED = "reference_reused"
 
 log = logger(__name__)
 

@@ -5,20 +5,24 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from services.intake.bodies import LINE_ENDS, CallBody, PersonBody, PlaceBody
+from services.intake.bodies import LINE_ENDS
 from services.intake.faults import PLACE_CODES, Fault
-from services.intake.submissions import LOCATION_SUSPECT
+from shared.domain.flags import (
+    CALL_TYPE_MISSING,
+    CONTROLS_REMOVED,
+    EXTRA_IGNORED,
+    LOCATION_SUSPECT,
+    RETYPED,
+    SHORTENED,
+    unusable,
+)
 from shared.domain.lanes import CallType
 from shared.domain.texts import strip_controls
 
 DEGREES = re.compile(r"\s*[-+]?[0-9]{1,3}([.,][0-9]{1,20})?\s*")  # also with a decimal comma, as in Indonesia
-KNOWN_FIELDS: Final = frozenset({*CallBody.model_fields, *PlaceBody.model_fields, *PersonBody.model_fields})
 TEXT_FOR: Final = {"place": "landmark", "caller": "name", "reporter": "name"}  # takes a plain string
 DROP: Final = object()
-FLAG_OF_MENDING: Final = {"control_characters": "controls_removed", "string_too_long": "shortened"}
-MENDED = "retyped"
-EXTRA_IGNORED = "extra_ignored"
-CALL_TYPE_MISSING = "call_type_missing"
+FLAG_OF_MENDING: Final = {"control_characters": CONTROLS_REMOVED, "string_too_long": SHORTENED}
 
 
 def salvage(fields: dict[str, Any], faults: Sequence[Fault], *, only_drop: bool) -> tuple[dict[str, Any], list[str]]:
@@ -49,7 +53,7 @@ def _save(fields: dict[str, Any], fault: Fault, *, only_drop: bool) -> str:
         del holder[name]
         return _flag_of_loss(name, fault.code)
     holder[name] = mended
-    return FLAG_OF_MENDING.get(fault.code, MENDED)
+    return FLAG_OF_MENDING.get(fault.code, RETYPED)
 
 
 def _mend(name: str, value: object, fault: Fault) -> object:
@@ -77,4 +81,4 @@ def _flag_of_loss(name: str, code: str) -> str:
         return EXTRA_IGNORED
     if name in {"place", "latitude", "longitude"}:
         return LOCATION_SUSPECT
-    return f"{name}_unusable" if name in KNOWN_FIELDS else "field_unusable"
+    return unusable(name)

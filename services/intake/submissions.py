@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.intake.bodies import CallBody, PersonBody, PlaceBody, ReportBody
+from shared.domain.flags import CALL_TYPE_UNKNOWN, CATEGORY_UNKNOWN, KECAMATAN_UNKNOWN
 from shared.domain.lanes import CallType, Channel, Lane, Mode, lane_of
 from shared.domain.places import kecamatan_code
 from shared.domain.taxonomy import Category, Taxonomy
@@ -11,11 +12,6 @@ from shared.events.models import Call, Place, Reporter
 
 FUTURE_TOLERANCE = timedelta(seconds=60)  # tolerance for the clocks of phones and call systems
 OLDEST = timedelta(days=30)
-
-LOCATION_SUSPECT = "location_suspect"
-CATEGORY_UNKNOWN = "category_unknown"
-KECAMATAN_UNKNOWN = "kecamatan_unknown"
-CALL_TYPE_UNKNOWN = "call_type_unknown"
 
 
 @dataclass(frozen=True, slots=True)

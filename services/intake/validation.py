@@ -1,7 +1,7 @@
 """Validates what a channel sends: bytes in, a submission or a refusal out. Pure; used for HTTP and Kafka.
 
-Two policies (``promises.md``, Bad input): reports are checked strictly; a 112 call is repaired and flagged, and refused
-only if it has neither text nor category.
+Two policies (``docs/promises.md``, Bad input): reports are checked strictly; a 112 call is repaired and flagged, and
+refused only if it has neither text nor category.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from services.intake.documents import Document, Malformed, read_document
 from services.intake.faults import Fault, examine
 from services.intake.salvage import salvage
 from services.intake.submissions import Submission, submission_of
+from shared.domain.flags import DUPLICATE_KEYS
 from shared.domain.taxonomy import Taxonomy
 
 MAX_BODY_BYTES = 64 * 1024
-DUPLICATE_KEYS = "duplicate_keys"
 # A correction may reveal another fault (a number as text may also be too long). Dropping ends within two rounds: first
 # the inner fields, then their containers.
 ROUNDS = (False, False, True, True, True)

@@ -12,20 +12,18 @@ import orjson
 from shared.domain.clocks import acknowledge_by
 from shared.domain.identity import event_id
 from shared.domain.lanes import Lane, Mode
+from shared.domain.roles import INFORMED, OWNER
 from shared.domain.taxonomy import TRIAGE_OPD, Priority, Taxonomy
 from shared.domain.texts import has_controls, strip_controls
 from shared.errors import MissingAttribute, PermanentError
 from shared.events import topics
 from shared.events.catalogue import ASSIGNED, UNREADABLE
-from shared.events.envelope import RAW_CONTENT_TYPE, TYPE_PREFIX, Attributes, attributes_of, headers_of, text_headers
+from shared.events.envelope import TYPE_PREFIX, Attributes, attributes_of, text_headers
 from shared.events.models import ReportSubmitted, utc_text
 from shared.events.outgoing import OutgoingRecord
+from shared.events.unreadable import MAX_RAW_BYTES, Unreadable
 from shared.messaging.received import Received, Record, event_parser
 from shared.observability.tracing import child_of
-
-MAX_RAW_BYTES = 64 * 1024  # what intake keeps of a body that it cannot read
-OWNER = "owner"
-INFORMED = "informed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +73,15 @@ def unreadable_fallback(record: Record, error: Exception) -> list[OutgoingRecord
     topic = topics.opd(TRIAGE_OPD, Lane.EMERGENCY)
     if record.topic == topic and text_headers(record.headers).get("ce_type") == UNREADABLE:
         return []
-    attributes = Attributes(
-        id=str(event_id(f"{record.topic}/{record.partition}/{record.offset}", "report.unreadable")),
-        type=UNREADABLE,
+    unreadable = Unreadable(
+        event_id=str(event_id(f"{record.topic}/{record.partition}/{record.offset}", "report.unreadable")),
         source="/laksa/notifier",
         subject=(record.key or b"").decode(errors="replace"),
         time=datetime.fromtimestamp(record.timestamp / 1000, UTC),
-        extensions={"lane": Lane.EMERGENCY, "opd": TRIAGE_OPD, "role": OWNER, "why": _code(error)},
         traceparent=child_of(None),
-        content_type=RAW_CONTENT_TYPE,
+        extensions={"opd": TRIAGE_OPD, "role": OWNER, "why": _code(error)},
     )
-    return [OutgoingRecord(topic, record.key or b"", (record.value or b"")[:MAX_RAW_BYTES], headers_of(attributes))]
+    return [unreadable.record_on(topic, record.value)]
 
 
 def _code(error: Exception) -> str:

@@ -9,14 +9,14 @@ from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from services.notifier.signing import secret_fault
 from shared.domain.lanes import Mode
 from shared.domain.taxonomy import TRIAGE_OPD
-from shared.errors import ConfigurationError
+from shared.yaml_files import invalid_file, load_yaml_model
 
+SETTING = "LAKSA_ENDPOINTS_FILE"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -140,17 +140,9 @@ def load_endpoints(path: Path, opds: Mapping[str, object]) -> Endpoints:
     Raises:
         ConfigurationError: the file cannot be read or is not valid; every fault is listed, no secret is quoted.
     """
-    try:
-        endpoints = _EndpointsFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).endpoints
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}; set LAKSA_ENDPOINTS_FILE") from error
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise ConfigurationError(f"{path}: this is not YAML") from None  # its error quotes the file, secrets included
-    except ValidationError as error:
-        lines = [f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors()]
-        raise ConfigurationError(f"{path} cannot be used:\n" + "\n".join(lines)) from error
+    endpoints = load_yaml_model(path, _EndpointsFile, given_by=SETTING).endpoints
     if faults := _faults_among(endpoints, opds):
-        raise ConfigurationError(f"{path} cannot be used:\n" + "\n".join(faults))
+        raise invalid_file(path, faults, given_by=SETTING)
     return Endpoints(endpoints)
 
 

@@ -1,4 +1,4 @@
-"""The notifier over HTTP: departments acknowledge, operators look."""
+"""The notifier's HTTP API: departments acknowledge deliveries, operators read them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,13 +31,13 @@ Moment = datetime | None
 
 
 class View(BaseModel):
-    """What is shown of something; times are UTC."""
+    """Base of all response bodies; times are UTC."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class AcknowledgementView(View):
-    """How a delivery stands after a callback."""
+    """The state of a delivery after a callback."""
 
     delivery_id: UUID
     state: DeliveryState
@@ -56,7 +56,7 @@ class EndpointView(View):
 
 
 class DeliveryView(View):
-    """A delivery; nothing in it tells of the reporter."""
+    """A delivery, without any data of the reporter."""
 
     delivery_id: UUID
     report_id: UUID
@@ -79,7 +79,7 @@ class DeliveryView(View):
 
 
 class EndpointList(View):
-    """All endpoints of the file."""
+    """All endpoints of the endpoints file."""
 
     endpoints: list[EndpointView]
 
@@ -109,7 +109,7 @@ def notifier_api(lane: Lane, acknowledging: Acknowledging, endpoints: Endpoints,
         openapi_extra=_ACK_DOCUMENT,
         responses=documented_problems(400, 401, 403, 404, 408, 413, 415, 422, 503),
     )
-    async def acknowledge(  # the headers stand here for the document; the signature is checked over the raw request
+    async def acknowledge(  # these headers are listed for OpenAPI; the signature is checked on the raw request
         delivery_id: str,
         request: Request,
         webhook_id: _Signed = None,  # noqa: ARG001
@@ -131,7 +131,7 @@ def notifier_api(lane: Lane, acknowledging: Acknowledging, endpoints: Endpoints,
 
     @api.get("/endpoints", summary="The departments' endpoints")
     async def list_endpoints() -> EndpointList:
-        """Everything of the endpoints file but its secrets."""
+        """The entries of the endpoints file, without their secrets."""
         return EndpointList(endpoints=[_endpoint_view(endpoint) for endpoint in endpoints.by_id.values()])
 
     @api.get("/deliveries", summary="Deliveries of a report, or in a state", responses=documented_problems(422, 503))
@@ -169,7 +169,9 @@ async def _acknowledged(
         faults = [(".".join(map(str, fault["loc"])), fault["type"]) for fault in error.errors()]
         if any(code == "json_invalid" for _, code in faults):
             raise Problem(400, "malformed", "The body is not JSON", "Send one JSON object, or nothing.") from None
-        raise Problem(422, "invalid", "Fields cannot be used", "Mend the fields under errors.", errors=faults) from None
+        raise Problem(
+            422, "invalid", "Invalid fields", "Correct the fields listed under errors.", errors=faults
+        ) from None
 
 
 def _endpoint_view(endpoint: Endpoint) -> EndpointView:
@@ -208,4 +210,4 @@ def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
-        return None  # what is no id is the id of no delivery
+        return None  # text that is no UUID matches no delivery

@@ -1,4 +1,4 @@
-"""``python -m services.notifier.migrate``: bring the tables of LAKSA_DATABASE_URL to the newest revision."""
+"""``laksa migrate notifier``: bring the tables of LAKSA_DATABASE_URL to the newest revision."""
 
 from pathlib import Path
 

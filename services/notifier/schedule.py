@@ -1,6 +1,6 @@
 """The push schedule: when a push is tried again, and the state of a delivery after a try. Pure.
 
-Source: ``promises.md``, Push policy of the notifier. Durations are seconds, counted from the end of a try.
+Source: ``docs/domain.md``, Push policy. Durations are seconds, counted from the end of a try.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Check a routing table before it is released: ``python -m services.router.lint FILE``.
+"""Check a routing table before it is released: ``laksa routing lint FILE``.
 
 Ends with 0 where the table can be released, else with 1 and every fault on a line of its own.
 """
@@ -15,14 +15,14 @@ from shared.domain.taxonomy import default_taxonomy
 
 
 def release_faults(new: RoutingTable, released: RoutingTable, now: datetime) -> list[str]:
-    """What forbids putting ``new`` in the place of ``released`` at ``now``.
+    """What forbids replacing ``released`` by ``new`` at ``now``.
 
     Reports received in the past were decided by the released versions; a repeat has to decide the same again, so the
     past must not change: no version may start, change, move or vanish there.
     """
     faults: list[str] = []
-    before = {one.version: one for one in released.versions}
-    after = {one.version: one for one in new.versions}
+    before = {version.version: version for version in released.versions}
+    after = {version.version: version for version in new.versions}
     for name, version in after.items():
         old = before.get(name)
         if old is None and version.valid_from <= now:
@@ -39,7 +39,7 @@ def release_faults(new: RoutingTable, released: RoutingTable, now: datetime) -> 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check one file and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m services.router.lint", description=__doc__)
+    parser = argparse.ArgumentParser(prog="laksa routing lint", description=__doc__)
     parser.add_argument("file", type=Path, help="The routing table to check")
     parser.add_argument("--released", type=Path, default=PACKAGED, help="The one in use; default: the packaged one")
     parser.add_argument("--now", type=_aware_time, default=datetime.now(UTC), help="Pretend that it is this time")

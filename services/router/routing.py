@@ -9,24 +9,19 @@ from uuid import UUID
 import orjson
 
 from services.router.metrics import RouterMetrics
-from services.router.rules import LOCATION_SUSPECT, Decision, RoutingTable, Triaged, category_code, decide, inputs_of
+from services.router.rules import Decision, RoutingTable, Triaged, category_code, decide, inputs_of
+from shared.domain.flags import LOCATION_SUSPECT
 from shared.domain.identity import event_id_text, report_id_of
 from shared.domain.lanes import CallType, Lane, Mode
+from shared.domain.roles import OWNER
 from shared.domain.taxonomy import TRIAGE_OPD
 from shared.errors import PermanentError
 from shared.events import topics
-from shared.events.catalogue import ASSIGNED, DECISIONS, UNREADABLE
-from shared.events.envelope import (
-    RAW_CONTENT_TYPE,
-    Attributes,
-    HeaderPattern,
-    headers_of,
-    text_headers,
-    time_text,
-)
+from shared.events.catalogue import ASSIGNED, DECISIONS
+from shared.events.envelope import HeaderPattern, text_headers, time_text
 from shared.events.models import ReportDecided, ReportSubmitted, utc_text
 from shared.events.outgoing import OutgoingRecord
-from shared.messaging.dead_letters import MAX_VALUE_BYTES
+from shared.events.unreadable import Unreadable
 from shared.messaging.received import Received, Record
 from shared.observability.logs import log_context, logger
 from shared.observability.tracing import child_of
@@ -165,7 +160,7 @@ class Routing:
     def decide_reports(self, incoming: Sequence[Incoming]) -> list[OutgoingRecord]:
         """As `route_reports`, for whoever has no event loop."""
         moment = _Moment.of(self._now())  # one for all of them
-        return [record for one in incoming for record in self._records_of(one, moment)]
+        return [record for report in incoming for record in self._records_of(report, moment)]
 
     def fallback(self, record: Record, error: PermanentError) -> Sequence[OutgoingRecord]:
         """A bad record of the emergency lane is an emergency still: besides its dead letter, the Live Room gets it."""
@@ -184,15 +179,15 @@ class Routing:
         key = report_id.encode()
         records = [
             OutgoingRecord(
-                topic=one.topic,
+                topic=assignment.topic,
                 key=key,
                 # untouched: serialising again costs 28 % and could lose what a newer intake added
                 value=incoming.body,
-                headers=one.headers.fill(
-                    event_id_text(attributes.id, "report.assigned", one.opd), key, now.header, trace
+                headers=assignment.headers.fill(
+                    event_id_text(attributes.id, "report.assigned", assignment.opd), key, now.header, trace
                 ),
             )
-            for one in plan.assigned
+            for assignment in plan.assigned
         ]
         records.append(
             OutgoingRecord(
@@ -232,32 +227,25 @@ class Routing:
         headers = text_headers(record.headers)
         position = (record.topic, record.partition, record.offset)
         report_id = _uuid_text(headers.get("ce_subject")) or str(report_id_of("router", kafka_position=position))
-        attributes = Attributes(
-            id=event_id_text(headers.get("ce_id") or "/".join(map(str, position)), "report.unreadable", TRIAGE_OPD),
-            type=UNREADABLE,
+        unreadable = Unreadable(
+            event_id=event_id_text(
+                headers.get("ce_id") or "/".join(map(str, position)), "report.unreadable", TRIAGE_OPD
+            ),
             source=SOURCE,
             subject=report_id,
             time=self._now(),
+            traceparent=child_of(headers.get("traceparent")),
             extensions={
-                "lane": str(self._lane),
                 # a drill stays one; whatever else it says, it must reach a person
                 "mode": Mode.EXERCISE if headers.get("ce_mode") == Mode.EXERCISE else Mode.LIVE,
                 "opd": TRIAGE_OPD,
-                "role": "owner",
+                "role": OWNER,
                 "rule": "unreadable",
                 "table": self._table.valid_at(self._now()).version,
                 "why": why,
             },
-            traceparent=child_of(headers.get("traceparent")),
-            correlation_id=report_id,
-            content_type=RAW_CONTENT_TYPE,
         )
-        return OutgoingRecord(
-            topic=topics.opd(TRIAGE_OPD, Lane.EMERGENCY),
-            key=report_id.encode(),
-            value=(record.value or b"")[:MAX_VALUE_BYTES],
-            headers=headers_of(attributes),
-        )
+        return unreadable.record_on(topics.opd(TRIAGE_OPD, Lane.EMERGENCY), record.value)
 
 
 def _uuid_text(text: str | None) -> str | None:

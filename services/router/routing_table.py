@@ -3,19 +3,18 @@
 What the file looks like is said at the top of ``routing-table.yaml``.
 """
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeGuard
 
-import yaml
-
 from services.router.rules import Responsibility, RoutingTable, TableVersion
 from shared.domain.lanes import CallType
 from shared.domain.taxonomy import Taxonomy
 from shared.errors import ConfigurationError
+from shared.yaml_files import UnreadableYaml, read_yaml
 
 PACKAGED = Path(__file__).parent / "routing-table.yaml"
 VERSION_KEYS = frozenset({"version", "valid_from", "valid_to", "call_types", "categories"})
@@ -38,33 +37,15 @@ def load_routing_table(path: Path, taxonomy: Taxonomy) -> RoutingTable:
     Raises:
         RoutingTableError: the file cannot be read, or does not decide every report; every fault is listed.
     """
-    reading = _Reading(taxonomy)
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506  # a SafeLoader
-    except (OSError, UnicodeDecodeError) as error:
-        raise RoutingTableError(path.name, [f"the file cannot be read ({type(error).__name__})"]) from error
-    except (yaml.YAMLError, ValueError) as error:  # a date such as the 31st of February is a ValueError
-        raise RoutingTableError(path.name, [" ".join(str(error).split())]) from error
-    versions = reading.versions(document)
+        document = read_yaml(path)
+    except UnreadableYaml as error:
+        raise RoutingTableError(path.name, [error.fault]) from error
+    reading = _Reading(taxonomy, list(document.faults))
+    versions = reading.versions(document.content)
     if reading.faults:
         raise RoutingTableError(path.name, reading.faults)
     return RoutingTable(versions)
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key that stands twice; YAML would let the last one win in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  # PyYAML's signature
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    "", node.start_mark, f"{key} stands there twice", key_node.start_mark
-                )
-            if isinstance(key, Hashable):  # what is not, the loader itself refuses
-                seen.add(key)
-        return super().construct_mapping(node, deep=deep)
 
 
 @dataclass

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from shared.domain.flags import LOCATION_SUSPECT
 from shared.domain.lanes import CallType
+from shared.domain.roles import INFORMED, OWNER
 from shared.domain.taxonomy import TRIAGE_OPD
 from shared.events.models import DecisionInputs, ReportSubmitted, Target
-
-OWNER = "owner"
-INFORMED = "informed"
-LOCATION_SUSPECT = "location_suspect"  # the flag that intake sets where it could not keep a place
 
 # What reporters typed must not reach lifecycle.v1, which is kept for ever: only what has the shape of a code passes.
 _CATEGORY_SHAPE = re.compile(r"[A-Z]{2,8}(-[A-Z0-9]{2,20}){1,2}")
@@ -123,8 +121,8 @@ class RoutingTable:
     """All versions; exactly one is valid at any moment."""
 
     def __init__(self, versions: Sequence[TableVersion]) -> None:
-        self.versions = tuple(sorted(versions, key=lambda one: one.valid_from))
-        self._starts = [one.valid_from for one in self.versions]
+        self.versions = tuple(sorted(versions, key=lambda version: version.valid_from))
+        self._starts = [version.valid_from for version in self.versions]
 
     def valid_at(self, moment: datetime) -> TableVersion:
         """The version valid at an aware moment; before the first one starts, the first."""

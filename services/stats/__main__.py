@@ -1,4 +1,4 @@
-"""Start stats: ``python -m services.stats``; ``--rebuild`` makes all counts anew from the facts and ends."""
+"""Start stats: ``python -m services.stats``; ``laksa rebuild`` starts it with ``--rebuild``."""
 
 import argparse
 import asyncio

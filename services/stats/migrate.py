@@ -1,4 +1,4 @@
-"""``python -m services.stats.migrate``: bring the tables of LAKSA_DATABASE_URL to the newest revision."""
+"""``laksa migrate stats``: bring the tables of LAKSA_DATABASE_URL to the newest revision."""
 
 from pathlib import Path
 

@@ -21,8 +21,7 @@ async def check_revision(connection: AsyncConnection, needed: str, service: str)
     there = await connection.run_sync(_revision)
     if there is None or there < needed:
         raise DatabaseUnavailable(
-            f"The tables are at revision {there or 'none'}, and {needed} is needed: "
-            f"run python -m services.{service}.migrate"
+            f"The tables are at revision {there or 'none'}, and {needed} is needed: run `laksa migrate {service}`"
         )
 
 

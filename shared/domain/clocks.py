@@ -1,8 +1,8 @@
 """By when a report must be acknowledged and resolved.
 
-Source: ``domain.md``, Clocks. All clocks run from ``received_at``, the server's clock. Working time is Monday to Friday
-08:00-16:00 in Jakarta without Indonesia's public holidays; collective leave (cuti bersama) is working time, because it
-is decided year by year and departments stay on duty.
+Source: ``docs/domain.md``, Clocks. All clocks run from ``received_at``, the server's clock. Working time is Monday to
+Friday 08:00-16:00 in Jakarta without Indonesia's public holidays; collective leave (cuti bersama) is working time,
+because it is decided year by year and departments stay on duty.
 """
 
 from collections.abc import Mapping

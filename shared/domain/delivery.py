@@ -1,6 +1,6 @@
 """The life of one delivery: one push of one report to one endpoint, apart from the case's own status.
 
-Source: ``domain.md``, Delivery; ``promises.md``, Push policy and N3.
+Source: ``docs/domain.md``, Delivery; ``docs/promises.md``, N3.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Derived ids: the same input, sent or read again, gets the same id.
 
-Source: ``architecture.md``, Identity. A uuid5 name is a JSON array that begins with its kind, so that two different
+Source: ``docs/domain.md``, Identity. A uuid5 name is a JSON array that begins with its kind, so that two different
 lists of parts never give the same name.
 """
 

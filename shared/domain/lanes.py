@@ -1,6 +1,6 @@
 """The lane of a report, and the enumerations that decide it.
 
-Source: ``architecture.md``, Targets and accounts; ``domain.md``, Words.
+Source: ``docs/domain.md``, Lanes.
 """
 
 from enum import StrEnum

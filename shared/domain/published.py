@@ -1,7 +1,7 @@
 """Published figures of 112 and LAKSA. Our counts must reproduce them.
 
-Source: ``domain.md``, Published figures, which took them from the operators' own reports. Only these totals are real:
-the single reports behind them are not public. The reference data that `laksa run` sends are synthetic.
+Source: ``docs/domain.md``, Published figures; they were taken from the operators' own reports. Only these totals are
+real: the single reports behind them are not public. The reference data that `laksa run` sends are synthetic.
 """
 
 from collections.abc import Mapping

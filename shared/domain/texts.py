@@ -1,6 +1,6 @@
 """Removes characters that must not reach a database column, a log line or a screen.
 
-Source: ``promises.md``, bad input 2: PostgreSQL refuses NUL, which pydantic lets through.
+Source: ``docs/promises.md``, bad input, class 2: PostgreSQL refuses NUL, which pydantic lets through.
 """
 
 import re

@@ -1,6 +1,6 @@
 """The case workflow as a transition table.
 
-Source: ``domain.md``, Case workflow. Every illegal or stale transition is refused with a reason, never dropped.
+Source: ``docs/domain.md``, Case workflow. Every illegal or stale transition is refused with a reason, never dropped.
 """
 
 from collections.abc import Mapping

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from shared.domain.roles import OWNER
+
 
 class Event(BaseModel):
     """Base class of all event bodies."""
@@ -117,7 +119,7 @@ class ReportDecided(Event):
     @property
     def owner(self) -> str | None:
         """The OPD that owns the report, or None if the report ended at the router."""
-        return next((target.opd for target in self.targets if target.role == "owner"), None)
+        return next((target.opd for target in self.targets if target.role == OWNER), None)
 
 
 class ReportStatusChanged(Event):

@@ -1,9 +1,7 @@
-"""The JSON Schemas of the event bodies: ``python -m shared.events.schemas`` writes them, ``--check`` compares."""
+"""The JSON Schemas of the event bodies: ``laksa schemas`` writes them, ``--check`` compares."""
 
-import argparse
 import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -25,34 +23,25 @@ def schema_of(name: str) -> dict[str, Any]:
     return {"$schema": DIALECT, "$id": f"urn:laksa:{name}"} | BODIES[name].model_json_schema()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or compare all schemas and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m shared.events.schemas", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="Change nothing; end with 1 where a file is not current")
-    parser.add_argument("--directory", type=Path, default=DIRECTORY, help="Default: schemas/")
-    chosen = parser.parse_args(arguments)
-    wanted = {f"{name}.json": f"{json.dumps(schema_of(name), indent=2, ensure_ascii=False)}\n" for name in BODIES}
-    stale = _stale(chosen.directory, wanted)
-    if chosen.check:
-        sys.stdout.writelines(f"{name} is not current: run python -m shared.events.schemas\n" for name in stale)
-        return 1 if stale else 0
-    _write(chosen.directory, wanted, stale)
-    return 0
-
-
-def _stale(directory: Path, wanted: Mapping[str, str]) -> list[str]:
+def stale_files(directory: Path = DIRECTORY) -> list[str]:
+    """The schema files of a folder that are missing, changed or left over."""
+    wanted = _wanted()
     found = {path.name: path.read_text(encoding="utf-8") for path in directory.glob("*.json")}
     return sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
 
 
-def _write(directory: Path, wanted: Mapping[str, str], stale: Sequence[str]) -> None:
+def write_files(directory: Path = DIRECTORY) -> list[str]:
+    """Bring the schema files of a folder up to date; returns the names of those that were not."""
+    wanted = _wanted()
     directory.mkdir(exist_ok=True)
+    stale = stale_files(directory)
     for name in stale:
         if name in wanted:
             (directory / name).write_text(wanted[name], encoding="utf-8")
         else:
             (directory / name).unlink()
+    return stale
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _wanted() -> dict[str, str]:
+    return {f"{name}.json": f"{json.dumps(schema_of(name), indent=2, ensure_ascii=False)}\n" for name in BODIES}

@@ -1,7 +1,8 @@
-"""Reading a request's body: measured while it comes in, and within a time limit.
+"""Reads a request body with a size limit, counted while it arrives, and a time limit.
 
-Starlette's own limit of the body is not used: it answers in plain text instead of a problem document, does not close
-the connection, and knows no time limit, so that a body that drips in would hold its request for ever.
+Starlette's `RequestBodyLimitMiddleware` is not used: it answers a declared length over the limit in plain text
+instead of a problem document, does not close the connection, and has no time limit, so that a slow body could hold
+its request open without end.
 """
 
 import asyncio
@@ -12,10 +13,10 @@ from shared.http.problems import Problem
 
 
 async def read_body(request: Request, *, most_bytes: int, seconds: float) -> bytes:
-    """The body, however it is sent: nobody has to declare its length.
+    """The whole body. A Content-Length is checked first; it may be missing or wrong, so the bytes are counted too.
 
     Raises:
-        Problem: 413 for one too large, 408 for one that comes too slowly or not to its end.
+        Problem: 413 for a body that is too large, 408 for one that is too slow or incomplete.
     """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length[:20]) > most_bytes:
@@ -28,14 +29,14 @@ async def read_body(request: Request, *, most_bytes: int, seconds: float) -> byt
                 if len(body) > most_bytes:
                     raise _too_large(most_bytes)
     except TimeoutError:
-        raise _closing(408, "too_slow", "The body came too slowly", "Send it again.") from None
+        raise _closing(408, "too_slow", "The body arrived too slowly", "Send it again.") from None
     except ClientDisconnect:
-        raise _closing(408, "incomplete", "The body ended too early", "Send it again.") from None
+        raise _closing(408, "incomplete", "The body is incomplete", "Send it again.") from None
     return bytes(body)
 
 
 def check_is_json(request: Request) -> None:
-    """Return where the headers announce JSON in UTF-8, uncompressed.
+    """Check that the headers announce uncompressed JSON in UTF-8.
 
     Raises:
         Problem: 415 for another media type or a compressed body.
@@ -43,7 +44,7 @@ def check_is_json(request: Request) -> None:
     if not _is_json(request.headers.get("content-type", "")):
         raise Problem(415, "unsupported_media_type", "Not JSON", "Send Content-Type: application/json, in UTF-8.")
     if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise Problem(415, "unsupported_encoding", "Compressed", "Send the body as it is, uncompressed.")
+        raise Problem(415, "unsupported_encoding", "Compressed body", "Send the body uncompressed.")
 
 
 def _is_json(content_type: str) -> bool:
@@ -59,5 +60,5 @@ def _too_large(most_bytes: int) -> Problem:
 
 
 def _closing(status: int, code: str, title: str, detail: str) -> Problem:
-    """A refusal of a body that was not read to its end: the connection is of no more use."""
+    """A refusal of a body that was not read completely: the connection cannot be used for another request."""
     return Problem(status, code, title, detail, headers={"Connection": "close"})

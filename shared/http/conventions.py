@@ -1,11 +1,12 @@
-"""What is alike in every service's HTTP: errors as problem or page, the trailing slash, and HEAD."""
+"""HTTP behaviour that all services share: error responses as problem or page, trailing slashes, and HEAD."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,9 +20,9 @@ AsProblem = Callable[[Any], Problem]
 def apply_conventions(
     app: Starlette, *, page: Page = plain_page, problems: Mapping[type[Exception], AsProblem] | None = None
 ) -> None:
-    """Give an application our error answers, trailing slashes and HEAD. Call after all other middleware was added.
+    """Add our error responses, trailing slashes and HEAD to an application. Call after adding all other middleware.
 
-    ``page`` renders a browser's error page in the look of the service; ``problems`` adds exceptions of a framework.
+    ``page`` renders error pages in the service's own design; ``problems`` maps further exception types to problems.
     """
     app.router.redirect_slashes = False
     app.add_middleware(AnswerHead)
@@ -38,13 +39,13 @@ def apply_conventions(
 
 
 class IgnoreTrailingSlash:
-    """Serves ``/v1/reports/`` as ``/v1/reports``. A redirect would lose the body of a POST at some clients."""
+    """Serves ``/v1/reports/`` as ``/v1/reports``. With a redirect, some clients would drop the body of a POST."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, without the slash at its end."""
+        """Pass the request on without its trailing slash."""
         if scope["type"] == "http" and len(scope["path"]) > 1 and scope["path"].endswith("/"):
             raw: bytes = scope.get("raw_path") or b""
             scope = {**scope, "path": scope["path"][:-1], "raw_path": raw.removesuffix(b"/")}
@@ -52,33 +53,35 @@ class IgnoreTrailingSlash:
 
 
 class AnswerHead:
-    """Answers HEAD as GET, without the body: FastAPI's routes know only the methods that they name."""
+    """Answers HEAD as GET without the body: FastAPI's routes, unlike Starlette's, do not add HEAD to GET."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on as GET and send only how its answer begins; a stream is ended there."""
+        """Pass the request on as GET and send only the start of the response; a stream is stopped after it."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
 
         is_answered = False
-
-        async def send_start(message: Message) -> None:
-            nonlocal is_answered
-            if message["type"] == "http.response.start":
-                await send(message)
-            elif message["type"] == "http.response.body" and not is_answered:
-                is_answered = True
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-                if message.get("more_body", False):
-                    raise OSError("The client has all that it asked for")  # as if it had left: a stream ends at that
-
         try:
-            await self._app({**scope, "method": "GET"}, receive, send_start)
-        except (OSError, ClientDisconnect):
-            if not is_answered:
+            async with asyncio.timeout(None) as cut:
+
+                async def send_start(message: Message) -> None:
+                    nonlocal is_answered
+                    if message["type"] == "http.response.start":
+                        await send(message)
+                    elif message["type"] == "http.response.body" and not is_answered:
+                        is_answered = True
+                        await send({"type": "http.response.body", "body": b"", "more_body": False})
+                        if message.get("more_body", False):
+                            # Cancelled at the next await, not here: so a stream ends inside its generator.
+                            cut.reschedule(asyncio.get_running_loop().time())
+
+                await self._app({**scope, "method": "GET"}, receive, send_start)
+        except TimeoutError:
+            if not cut.expired():
                 raise
 
 

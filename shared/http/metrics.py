@@ -1,4 +1,4 @@
-"""Rate, errors and duration of what a service answers over HTTP, as an ASGI middleware."""
+"""Rate, errors and duration of a service's HTTP responses, as an ASGI middleware."""
 
 import time
 
@@ -7,12 +7,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.observability.metrics import DURATION_BUCKETS
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # a client may invent others
-UNMATCHED = "unmatched"  # whatever has no route shares one series: paths are made up by others
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # a client may send others
+UNMATCHED = "unmatched"  # one series for all requests without a route: clients choose the paths
 
 
 class HttpMetrics:
-    """The metrics of a service's HTTP side; made once, in ``app.py``."""
+    """The HTTP metrics of a service; made once, in ``app.py``."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
@@ -38,7 +38,7 @@ class MeasureHttp:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and note how its answer began."""
+        """Pass the request on and count its response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -59,7 +59,7 @@ class MeasureHttp:
 
 
 def _route_of(scope: Scope) -> str:
-    """The path template that matched: FastAPI says it, Starlette only says which parts were parameters."""
+    """The path template that matched: FastAPI provides it, Starlette only provides the values of the parameters."""
     template = getattr(scope.get("route"), "path", None)
     if template is not None:
         return str(template)

@@ -1,4 +1,4 @@
-"""The routes that operations asks of every service: live, ready, metrics, and the AsyncAPI document."""
+"""The operational routes of every service: liveness, readiness, metrics, and the AsyncAPI document."""
 
 from collections.abc import Callable
 

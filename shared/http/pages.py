@@ -1,4 +1,4 @@
-"""What a browser is shown in place of a problem document: a page in Bahasa Indonesia, without internals."""
+"""Error pages for browsers, in place of a problem document: in Bahasa Indonesia, without internals."""
 
 import html
 from collections.abc import Callable, Mapping
@@ -17,11 +17,11 @@ PAGE_HEADERS: Mapping[str, str] = {
 }
 
 Page = Callable[[str, str], str]
-"""Makes a page of its title and its sentence."""
+"""Renders a page from its title and its sentence."""
 
 
 class Notice(NamedTuple):
-    """What a page says."""
+    """The text of an error page."""
 
     title: str
     sentence: str
@@ -55,9 +55,9 @@ _PAGE = """<!doctype html>
 
 
 def wants_page(request: Request) -> bool:
-    """Whether the client is a browser that opens an address: it asks for HTML before anything else, with GET or HEAD.
+    """Whether the client is a browser that opens an address: GET or HEAD, and HTML preferred to everything else.
 
-    Where HTML and JSON, or HTML and anything, are equally welcome, the client is taken for a program.
+    A client that accepts HTML and JSON, or HTML and ``*/*``, equally is treated as a program.
     """
     if request.method not in {"GET", "HEAD"}:
         return False
@@ -68,18 +68,18 @@ def wants_page(request: Request) -> bool:
 
 
 def notice_of(status: int, trace_id: str) -> Notice:
-    """What a page says of this status; where the fault is ours, it names what our logs can be searched for."""
+    """The text for a status; for an internal error it includes the trace id, which our logs contain."""
     title, sentence = _NOTICES.get(status, _BUG if status >= 500 else _REFUSED)  # noqa: PLR2004  # HTTP: 5xx is ours
     return Notice(title, f"{sentence} Kode pelacakan: {trace_id}." if status == 500 else sentence)  # noqa: PLR2004
 
 
 def plain_page(title: str, sentence: str) -> str:
-    """A page that needs no file beside it."""
+    """A self-contained page."""
     return _PAGE.format(title=html.escape(title), sentence=html.escape(sentence))
 
 
 def _qualities(accept: str) -> dict[str, float]:
-    """The media types of an Accept header with their weights; what cannot be read counts as not wanted."""
+    """The media types of an Accept header with their weights; an invalid weight counts as 0."""
     found: dict[str, float] = {}
     for part in accept.lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))

@@ -1,4 +1,4 @@
-"""Errors over HTTP as RFC 9457 problems: a stable code and the field's path, never the value that was sent."""
+"""HTTP errors as RFC 9457 problems: a stable code and the path of each field, never a value that was sent."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -15,25 +15,25 @@ from shared.observability.logs import logger
 from shared.observability.tracing import new_traceparent, trace_id_of
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_SECONDS = 2  # what is down is usually back by then: SQLite's lock, a restarted database
-MAX_ERRORS = 50  # of one answer; whoever sends more wrong fields mends the first ones first
-MAX_PATH_CHARACTERS = 120  # a path may hold names that the client made up
+RETRY_SECONDS = 2  # enough for what usually fails: a lock of SQLite, a database that restarts
+MAX_ERRORS = 50  # per answer; a client with more invalid fields corrects the first ones first
+MAX_PATH_CHARACTERS = 120  # a path may contain names chosen by the client
 
 log = logger(__name__)
 
 
 class FieldFault(NamedTuple):
-    """One field that cannot be used: its dotted path in the request and a stable code, not its value."""
+    """One invalid field: its dotted path in the request and a stable code, not its value."""
 
     path: str
     code: str
 
 
 class Problem(Exception):  # noqa: N818  # named as in RFC 9457
-    """An answer other than success. Raise it anywhere below a route.
+    """An error response. Raise it anywhere below a route.
 
-    ``code`` is stable and made for programs; ``title`` says the same to people and does not change with the request;
-    ``detail`` says what to do. None of them may quote what was sent.
+    ``code`` is stable and for programs; ``title`` is the same for people and does not depend on the request;
+    ``detail`` says what to do. None of them may quote the request.
     """
 
     def __init__(
@@ -56,26 +56,26 @@ class Problem(Exception):  # noqa: N818  # named as in RFC 9457
 
 
 class ProblemField(BaseModel):
-    """One field that cannot be used."""
+    """One invalid field."""
 
     path: str = Field(description="Dotted path of the field in the request", examples=["place.latitude"])
-    code: str = Field(description="Stable code of what is wrong with it", examples=["not_finite"])
+    code: str = Field(description="Stable code of the error", examples=["not_finite"])
 
 
 class ProblemBody(BaseModel):
-    """The body of every answer that is not a success (RFC 9457)."""
+    """The body of every error response (RFC 9457)."""
 
     type: str = Field(description="URI of this kind of problem", examples=["urn:problem-type:laksa:malformed"])
     title: str = Field(description="The kind of problem, for people")
     status: int = Field(description="The HTTP status again")
-    detail: str = Field(description="What to do about it")
+    detail: str = Field(description="What to do")
     code: str = Field(description="Stable code of the kind of problem, for programs", examples=["malformed"])
-    errors: list[ProblemField] = Field(description="The fields that cannot be used; empty where it is not about fields")
-    trace_id: str = Field(description="Name this to us: our logs can be searched for it")
+    errors: list[ProblemField] = Field(description="The invalid fields; empty for problems that concern no field")
+    trace_id: str = Field(description="Quote this when you report the problem: our logs contain it")
 
 
 def problem_document(problem: Problem, trace_id: str) -> JSONResponse:
-    """The problem as a document, and a line in the log under the same trace id."""
+    """The response for a problem; it is logged with the same trace id."""
     body = ProblemBody(
         type=f"urn:problem-type:laksa:{problem.code}",
         title=problem.title,
@@ -110,46 +110,48 @@ def documented_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _inlined_schema() -> dict[str, Any]:
-    """The body's schema without a reference: ``$defs`` would point to nowhere inside an OpenAPI document."""
+    """The body's schema with its ``$defs`` inlined: references to them would not resolve inside an OpenAPI document."""
     schema = ProblemBody.model_json_schema()
     schema["properties"]["errors"]["items"] = schema.pop("$defs")["ProblemField"]
     return schema
 
 
 def unavailable() -> Problem:
-    """Something that we need is down: 503, and when to come again."""
+    """503 with Retry-After: a database or Kafka is unavailable."""
     return Problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",
-        "Not available right now",
+        "Service unavailable",
         "Nothing was stored. Send the same request again.",
         headers={"Retry-After": str(RETRY_SECONDS)},
     )
 
 
 def of_transient(error: TransientError) -> Problem:
-    """Something that we need is down."""
-    log.warning("What a request needs is down", reason=str(error))
+    """503 for a database or Kafka that is unavailable."""
+    log.warning("A dependency of the request is unavailable", reason=str(error))
     return unavailable()
 
 
 def of_http_exception(error: HTTPException) -> Problem:
-    """The framework's own refusal: no such path, no such method."""
+    """The framework's own error: no such path, no such method."""
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "_").replace("-", "_")
     headers = dict(error.headers or {})
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = _allowed(headers.get("Allow", "GET"))  # Starlette's static files do not say it
+        headers["Allow"] = _allowed(headers.get("Allow", "GET"))  # Starlette's StaticFiles omits it
     return Problem(status, code, status.phrase, status.description, headers=headers)
 
 
 def of_bug(_error: Exception) -> Problem:
-    """An error that nobody foresaw. Starlette raises it again after the answer, and the server logs it."""
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "An error of ours", "Tell us the trace_id.")
+    """500 for an unexpected exception. Starlette raises it again after the response, and the server logs it."""
+    return Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Internal error", "Report the trace_id to the operators."
+    )
 
 
 def _allowed(methods: str) -> str:
-    """The methods in order; what answers GET answers HEAD."""
+    """The methods in order, with HEAD wherever GET is."""
     named = {name.strip() for name in methods.split(",")}
     return ", ".join(sorted(named | ({"HEAD"} if "GET" in named else set())))
 

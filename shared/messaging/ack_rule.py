@@ -20,6 +20,7 @@ from shared.messaging.producer import EventProducer
 from shared.messaging.received import Record
 from shared.observability.logs import logger
 from shared.observability.metrics import MessagingMetrics, count_by_topic
+from shared.process.waiting import wait_or_stop
 
 TRANSIENT_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds
 RETRY_SECONDS = 25.0  # no new try after this; with one publish deadline on top still under max.poll.interval (60 s)
@@ -84,7 +85,7 @@ class AckRule(Generic[T]):
                 await self._settle_all([(record, self._read(record)) for record in records])
             except TransientError:
                 self._count(records, "returned")
-                await self._pause(NACK_SECONDS)
+                await wait_or_stop(self.stopping, NACK_SECONDS)
                 raise
             except GroupStopped:
                 raise
@@ -132,7 +133,7 @@ class AckRule(Generic[T]):
                     await self._give_up_unclassified(record, error, attempts=attempt)
                     return
                 self.metrics.retries.labels(self.group, "unclassified").inc()
-                await self._pause(wait)
+                await wait_or_stop(self.stopping, wait)
                 if isinstance(event, Exception) and not isinstance(event, PermanentError):
                     event = self._read(record)
             else:
@@ -160,7 +161,7 @@ class AckRule(Generic[T]):
                 if wait is None or self.stopping.is_set() or asyncio.get_running_loop().time() + wait > give_up_at:
                     raise
                 self.metrics.retries.labels(self.group, "transient").inc()
-                await self._pause(wait)
+                await wait_or_stop(self.stopping, wait)
             else:
                 return
 
@@ -193,12 +194,6 @@ class AckRule(Generic[T]):
         self.metrics.halted.labels(self.group).set(1)
         self.stop_consuming(f"The consumer group {self.group} {reason}; fix the cause and restart")
         return GroupStopped(f"The consumer group {reason}")
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self.stopping.wait(), seconds)
-        except TimeoutError:
-            return
 
     def _succeed(self, records: Sequence[Record]) -> None:
         for record in records:

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document of a service, or of the whole pipeline: ``python -m shared.messaging.asyncapi``.
+"""The AsyncAPI 3.0 document of a service, or of the whole pipeline: ``laksa asyncapi``.
 
 Handlers take raw records (the guard against bad ones wants that), so FastStream cannot infer payloads. Each service
 declares its operations as ``RECEIVES`` and ``SENDS`` in its ``handlers.py``; payloads come from the event models.
@@ -111,9 +111,9 @@ def asyncapi_json(title: str, service: str, receives: Sequence[Operation], sends
 def document_of(title: str, services: Sequence[ServiceOperations]) -> Json:
     """The AsyncAPI 3.0 document of these services' operations."""
     operations = [
-        (one.service, action, operation)
-        for one in services
-        for action, listed in (("receive", one.receives), ("send", one.sends))
+        (service.service, action, operation)
+        for service in services
+        for action, listed in (("receive", service.receives), ("send", service.sends))
         for operation in listed
     ]
     messages = {_message(named).name: _message(named) for *_, operation in operations for named in operation.messages}
@@ -245,7 +245,9 @@ def _channel_id(address: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the document of the whole pipeline as YAML."""
-    parser = argparse.ArgumentParser(description="Print the AsyncAPI document of these services as YAML.")
+    parser = argparse.ArgumentParser(
+        prog="laksa asyncapi", description="Print the AsyncAPI document of these services as YAML."
+    )
     parser.add_argument("services", nargs="*", default=SERVICES, help="Default: all four")
     names = parser.parse_args(arguments).services
     # by name and only here: shared code never depends on a service

@@ -33,7 +33,7 @@ class ClusterCheck:
     def __init__(self, settings: KafkaSettings, operations: Iterable[Operation]) -> None:
         opds = list(default_taxonomy().opds)
         self._settings = settings
-        self._names = sorted({name for one in operations for name in topics.named_by(one.address, opds)})
+        self._names = sorted({name for operation in operations for name in topics.named_by(operation.address, opds)})
         self._is_known = False
 
     async def check(self, producer: AIOKafkaProducer) -> None:

@@ -152,7 +152,7 @@ class Consumer:
 
     def _stop_consuming(self, group: str, reason: str) -> None:
         """Stop one group for good and say so; the other groups go on."""
-        self._health.halt(reason)
+        self._health.mark_unready(reason)
         self._stopped[group] = asyncio.create_task(self._stop_group(group), name=f"stop {group}")
 
     async def _stop_group(self, group: str) -> None:

@@ -6,18 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from aiokafka import TopicPartition
+
 from shared import VERSION
 from shared.errors import DeadLetterCode
 from shared.events import topics
 from shared.events.envelope import Headers, text_headers
 from shared.events.outgoing import OutgoingRecord
+from shared.events.unreadable import MAX_RAW_BYTES
 from shared.messaging.producer import EventProducer
 from shared.messaging.received import Record
 from shared.observability.logs import logger
 from shared.observability.metrics import MessagingMetrics
 from shared.observability.tracing import trace_id_of
 
-MAX_VALUE_BYTES = 128 * 1024  # half of what a request may hold, so that a dead letter can always be written
 MAX_HEADER_BYTES = 4 * 1024
 CONSECUTIVE_LIMIT = 5
 WINDOW = 100
@@ -68,11 +70,11 @@ class DeadLetters:
         """
         value = record.value or b""
         headers = self._reasons(record, code, error_class, attempts)
-        if len(value) > MAX_VALUE_BYTES:
+        if len(value) > MAX_RAW_BYTES:
             headers.append(("dlq-truncated", str(len(value)).encode()))
         headers.extend(_original_headers(record, MAX_HEADER_BYTES - _size(headers)))
         key = (record.key or b"")[:MAX_KEY_BYTES]
-        await self._producer.send_all([OutgoingRecord(self.topic, key, value[:MAX_VALUE_BYTES], headers)])
+        await self._producer.send_all([OutgoingRecord(self.topic, key, value[:MAX_RAW_BYTES], headers)])
         self._metrics.dead_letters.labels(self._service, self._lane, code).inc()
         log.error(
             "A record was dead-lettered",
@@ -130,24 +132,26 @@ class DeadLetterLimit:
     """Counts, per partition, the errors that our own code did not classify.
 
     More than 5 in a row, or more than 20 of the last 100 once 100 were seen, look like a bad deploy and not like bad
-    records (``promises.md``, dead letters, 5).
+    records (``docs/promises.md``, Dead letters, 5).
     """
 
-    _consecutive: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
-    _recent: dict[tuple[str, int], deque[bool]] = field(
+    _consecutive: dict[TopicPartition, int] = field(default_factory=lambda: defaultdict(int))
+    _recent: dict[TopicPartition, deque[bool]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=WINDOW))
     )
 
     def succeeded(self, record: Record) -> None:
         """Note a record that went well."""
-        place = (record.topic, record.partition)
-        self._consecutive[place] = 0
-        self._recent[place].append(False)
+        partition = TopicPartition(record.topic, record.partition)
+        self._consecutive[partition] = 0
+        self._recent[partition].append(False)
 
     def failed(self, record: Record) -> bool:
         """Note an unclassified failure; True where it is one too many."""
-        place = (record.topic, record.partition)
-        self._consecutive[place] += 1
-        recent = self._recent[place]
+        partition = TopicPartition(record.topic, record.partition)
+        self._consecutive[partition] += 1
+        recent = self._recent[partition]
         recent.append(True)
-        return self._consecutive[place] > CONSECUTIVE_LIMIT or (len(recent) == WINDOW and sum(recent) > WINDOW_LIMIT)
+        return self._consecutive[partition] > CONSECUTIVE_LIMIT or (
+            len(recent) == WINDOW and sum(recent) > WINDOW_LIMIT
+        )

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
@@ -222,30 +222,29 @@ async def _hand_over(
     """Give records to the client, batch by batch; what was given before a failure stands in ``futures``."""
     sets = await partitioned(client, records)
     while sets:
-        for place, batches in sets.items():
-            topic, partition = place
+        for (topic, partition), batches in sets.items():
             futures.append(await client.send_batch(batches.pop(0), topic, partition=partition))
-        sets = {place: batches for place, batches in sets.items() if batches}
+        sets = {partition: batches for partition, batches in sets.items() if batches}
 
 
 async def partitioned(
     client: AIOKafkaProducer, records: Sequence[OutgoingRecord]
-) -> dict[tuple[str, int], list[BatchBuilder]]:
+) -> dict[TopicPartition, list[BatchBuilder]]:
     """The records as batches of their partitions, each key's in order.
 
     ``client.send`` would make a coroutine, a future and a place in a batch for each record, and cost as much as all
     the rest of routing it; here a record costs little more than its own bytes, and a set of them goes out at once.
     """
     counts: dict[str, int] = {}
-    sets: dict[tuple[str, int], list[BatchBuilder]] = {}
+    sets: dict[TopicPartition, list[BatchBuilder]] = {}
     for record in records:
         topic = record.topic
         if topic not in counts:
             counts[topic] = len(await client.partitions_for(topic))
-        place = (topic, partition_of(record.key, counts[topic]))
-        batches = sets.get(place)
+        partition = TopicPartition(topic, partition_of(record.key, counts[topic]))
+        batches = sets.get(partition)
         if batches is None:
-            batches = sets[place] = [_new_batch(topic)]
+            batches = sets[partition] = [_new_batch(topic)]
         content = {"key": record.key, "value": record.value, "headers": record.headers}
         if batches[-1].append(timestamp=None, **content) is None:  # full, and closed by that
             batches.append(_new_batch(topic))

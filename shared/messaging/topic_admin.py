@@ -101,7 +101,7 @@ async def partitions_of(client: AIOKafkaAdminClient, names: Iterable[str]) -> li
     for topic in await client.describe_topics(list(names)):
         if topic["error_code"]:
             raise BrokerUnavailable(f"Kafka has no topic {topic['topic']}: {for_code(topic['error_code']).__name__}")
-        found.extend(TopicPartition(topic["topic"], one["partition"]) for one in topic["partitions"])
+        found.extend(TopicPartition(topic["topic"], partition["partition"]) for partition in topic["partitions"])
     return found
 
 
@@ -112,11 +112,16 @@ async def find_topics(client: AIOKafkaAdminClient, names: Iterable[str]) -> dict
         KafkaError: Kafka does not answer, or does not let this client look.
     """
     told = {topic["topic"]: topic for topic in await client.describe_topics(list(names))}
-    there = {name: one["partitions"] for name, one in told.items() if not _is_missing(one["error_code"])}
+    there = {name: topic["partitions"] for name, topic in told.items() if not _is_missing(topic["error_code"])}
     config = await describe_config(client, ConfigResourceType.TOPIC, list(there))
     return {
-        name: FoundTopic(name, len(places), min((len(one["replicas"]) for one in places), default=0), config[name])
-        for name, places in there.items()
+        name: FoundTopic(
+            name,
+            len(partitions),
+            min((len(partition["replicas"]) for partition in partitions), default=0),
+            config[name],
+        )
+        for name, partitions in there.items()
     }
 
 

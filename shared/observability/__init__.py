@@ -1,1 +1,1 @@
-"""Logs, metrics, health and traces: how a running service explains itself."""
+"""Logs, metrics and traces."""

@@ -1,6 +1,6 @@
 """The metrics that every service has. A service's own stand in its ``metrics.py``; all names begin with ``laksa_``.
 
-Labels are bound to closed sets (topic, lane, code): never to report ids or anything a reporter wrote.
+Label values come from closed sets (topic, lane, code), never from report ids or text of a reporter.
 """
 
 import collections
@@ -22,8 +22,8 @@ END_TO_END_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 30
 
 
 def make_registry() -> CollectorRegistry:
-    """A registry of this process alone, with the process's own figures in it."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left it unannotated
+    """A registry for this process, with the process's own metrics."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # unannotated in the library
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
@@ -32,13 +32,13 @@ def make_registry() -> CollectorRegistry:
 
 
 def count_by_topic(counter: Counter, names: Iterable[str], *labels: str) -> None:
-    """Count a set of records by their topics: finding a counter by its labels costs more than raising it."""
+    """Count records by topic: finding a labelled counter costs more than incrementing it."""
     for topic, count in collections.Counter(names).items():
         counter.labels(topic, *labels).inc(count)
 
 
 class MessagingMetrics:
-    """Rate, errors and duration of consuming and publishing, and what was given up on."""
+    """Rate, errors and duration of consuming and publishing, and dead letters."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.received = Counter(

@@ -1,4 +1,4 @@
-"""W3C Trace Context, just enough to carry one trace from intake to the push.
+"""The part of W3C Trace Context that carries one trace from intake to the push.
 
 Source: W3C Recommendation "Trace Context", level 1: ``00-<32 hex trace id>-<16 hex parent id>-<2 hex flags>``.
 """
@@ -10,18 +10,18 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0
 
 
 def new_traceparent() -> str:
-    """The head of a new, sampled trace."""
+    """The ``traceparent`` of a new, sampled trace."""
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 def trace_id_of(traceparent: str | None) -> str | None:
-    """The 32 hex digits of the trace, or None where the header is missing or malformed."""
+    """The 32 hex digits of the trace, or None if the header is missing or malformed."""
     match = _TRACEPARENT.fullmatch(traceparent or "")
     return match.group(1) if match else None
 
 
 def child_of(traceparent: str | None) -> str:
-    """A new span in the same trace; a new trace where there was none or a malformed one."""
+    """A new span in the same trace; a new trace if the header is missing or malformed."""
     match = _TRACEPARENT.fullmatch(traceparent or "")
     if match is None:
         return new_traceparent()

@@ -22,7 +22,7 @@ async def background_tasks(
 ) -> AsyncIterator[None]:
     """Run background loops while the service serves; on leaving, set ``stopping``, then close in the given order.
 
-    A loop that ends with an error is logged and takes the process down, so that the supervisor starts a whole one.
+    A loop that ends with an error is logged and stops the process, so that the supervisor starts a new one.
     """
     running_tasks = [
         asyncio.create_task(_watched(task, stopping), name=getattr(task, "__qualname__", "")) for task in tasks
@@ -36,8 +36,8 @@ async def background_tasks(
             await close()
         left = max(LEAST_SECONDS, give_up_at - asyncio.get_running_loop().time())
         late = (await asyncio.wait(running_tasks, timeout=left))[1] if running_tasks else ()
-        for task in late:  # it waits for Kafka, say; what it had not finished is done again at the next start
-            log.warning("A background loop does not end, leaving it", loop=task.get_name())
+        for task in late:  # for example it waits for Kafka; its unfinished work is repeated after the next start
+            log.warning("A background task did not stop in time and is cancelled", task=task.get_name())
             task.cancel()
         await asyncio.gather(*running_tasks, return_exceptions=True)
 
@@ -48,15 +48,15 @@ async def _watched(task: Background, stopping: asyncio.Event) -> None:
     except Exception as error:
         settings = _settings_error(error)
         if settings is not None:
-            log.critical("Settings must be changed, the service ends", what=str(settings))
+            log.critical("Invalid configuration, the service stops", what=str(settings))
         else:
-            log.critical("A background loop failed, the service ends", exc_info=True)
+            log.critical("A background task failed, the service stops", exc_info=True)
         signal.raise_signal(signal.SIGTERM)
         raise
 
 
 def _settings_error(error: Exception) -> ConfigurationError | None:
-    """What a person has to change, alone or among what several loops of a group raised."""
+    """The configuration error among what one task or the tasks of a group raised."""
     if isinstance(error, ExceptionGroup):
         return next((found for one in error.exceptions if (found := _settings_error(one)) is not None), None)
     return error if isinstance(error, ConfigurationError) else None

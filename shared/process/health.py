@@ -15,27 +15,27 @@ Check = Callable[[], Awaitable[None]]
 class Health:
     """The named checks of one service; a check passes by returning and fails by raising.
 
-    ``halt`` marks the service as not ready for good, with the reason, until it is restarted.
+    ``mark_unready`` marks the service as not ready until it is restarted, whatever the checks say.
     """
 
     checks: dict[str, Check] = field(default_factory=dict)
-    halted: str | None = None
+    faults: list[str] = field(default_factory=list)
 
     def add(self, name: str, check: Check) -> None:
-        """Ask this check too, from now on."""
+        """Add a check."""
         self.checks[name] = check
 
-    def halt(self, reason: str) -> None:
-        """Report not ready, whatever the checks say."""
-        self.halted = reason
+    def mark_unready(self, reason: str) -> None:
+        """Report not ready, whatever the checks return."""
+        self.faults.append(reason)
 
     async def ready(self) -> tuple[bool, Mapping[str, str]]:
-        """Whether all is well, and what each check said: ``ok`` or the reason."""
+        """Whether all checks pass, and the result of each: ``ok`` or the reason."""
         names = list(self.checks)
         answers = await asyncio.gather(*(_answer(self.checks[name]) for name in names))
         said = dict(zip(names, answers, strict=True))
-        if self.halted is not None:
-            said["halted"] = self.halted
+        if self.faults:
+            said["halted"] = "; ".join(self.faults)
         return all(answer == "ok" for answer in said.values()), said
 
 
@@ -46,6 +46,6 @@ async def _answer(check: Check) -> str:
         return f"no answer within {CHECK_SECONDS:g} s"
     except LaksaError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001  # a probe reports whatever is wrong; it must not be a 500
+    except Exception as error:  # noqa: BLE001  # a probe reports every failure; it must not answer 500
         return type(error).__name__
     return "ok"

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 
 
 class _Server(uvicorn.Server):
-    """A server that says so before it waits for its open connections."""
+    """A server that awaits a callback before it waits for its open connections."""
 
     def __init__(self, config: uvicorn.Config, leaving: Callable[[], Awaitable[None]] | None) -> None:
         super().__init__(config)
@@ -28,9 +28,9 @@ def serve(
     graceful_seconds: float,
     leaving: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish the requests in hand.
+    """Serve until SIGTERM or SIGINT, then finish the requests in progress.
 
-    ``leaving`` is awaited first, to end answers that would otherwise go on for ever (a live stream).
+    ``leaving`` is awaited first, to end responses that would otherwise never end (a live stream).
     """
     config = uvicorn.Config(
         app,

@@ -1,4 +1,4 @@
-"""How every service's process begins: options, settings, logs, then serving; what is wrong is said in one sentence."""
+"""Start of every service process: options, settings, logs, then serving; a configuration error is one sentence."""
 
 import argparse
 import sys
@@ -19,7 +19,7 @@ AppT = TypeVar("AppT", bound=Starlette)
 
 
 def lane_option(description: str) -> dict[str, Any]:
-    """The ``--lane`` of the command line as a setting; nothing where it was not given and ``LAKSA_LANE`` decides."""
+    """The ``--lane`` of the command line as a setting; empty if it was not given: then ``LAKSA_LANE`` decides."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--lane", choices=[lane.value for lane in Lane], help="Default: LAKSA_LANE")
     lane = parser.parse_args().lane
@@ -27,11 +27,11 @@ def lane_option(description: str) -> dict[str, Any]:
 
 
 def read_settings(make: Callable[[], SettingsT]) -> SettingsT:
-    """The settings from the environment; where they do not do, the process ends and says which variables to set."""
+    """The settings from the environment; if they are invalid, the process ends and names the variables to set."""
     try:
         return make()
     except ValidationError as error:
-        sys.exit("These settings do not do (.env.example describes each):\n" + "\n".join(_faults(error)))
+        sys.exit("Invalid settings (.env.example describes each):\n" + "\n".join(_faults(error)))
 
 
 def run_service(
@@ -43,7 +43,7 @@ def run_service(
 ) -> None:
     """Serve one service until SIGTERM.
 
-    ``leaving`` gives, for the application, what ends answers that would otherwise go on for ever.
+    ``leaving`` returns, for the application, the function that ends its endless responses (a live stream).
     """
     configure_logs(name, settings.log_level)
     try:

@@ -1,4 +1,4 @@
-"""A wait that an event ends early: the pause of every loop that runs until the service stops."""
+"""A pause that an event ends early, for loops that run until the service stops."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import asyncio
 async def wait_or_stop(event: asyncio.Event, seconds: float) -> bool:
     """Wait until the event is set, at most so many seconds; returns whether it is set.
 
-    Without a task of its own, unlike ``asyncio.wait_for(event.wait(), …)`` up to Python 3.11: loops call it all day.
+    It creates no task, unlike ``asyncio.wait_for(event.wait(), …)`` before Python 3.12.
     """
     try:
         async with asyncio.timeout(seconds):

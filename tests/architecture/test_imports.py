@@ -19,7 +19,7 @@ def _lint(directory: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_import_contracts_hold() -> None:
-    """No module imports against the directions of ``architecture.md``."""
+    """No module imports against the contracts of ``pyproject.toml``."""
     linted = _lint(ROOT)
 
     assert linted.returncode == 0, linted.stdout[-4000:]

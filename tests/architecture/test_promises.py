@@ -13,7 +13,8 @@ SUFFIXES = {".py", ".md", ".yml", ".yaml", ".html"}
 CODE = re.compile(r"(?<![%\w-])(?:[IR][1-9]|N[1-9][0-9]?|[SW][1-9]|F[0-9]{2})(?![\w-])")
 ROW = re.compile(r"^\| (?!---)(?P<first>[^|]+) \|(?P<rest>.*)\|$", re.MULTILINE)
 TEST = re.compile(r"`(?P<file>[\w/]+\.py)::(?P<name>\w+)`")
-HEADINGS = {"code", "sabotage", "setting"}
+DOCUMENT = re.compile(r"``([\w/.-]+\.md)``")
+HEADINGS = {"code", "rule", "sabotage", "setting"}
 
 
 @cache
@@ -77,3 +78,11 @@ def test_the_page_lists_every_promise_and_fault() -> None:
     wanted = {f"{letter}{number}" for letter, count in counts.items() for number in range(1, count + 1)}
     wanted |= {f"F{number:02}" for number in range(1, 43)} | {f"class {number}" for number in range(1, 16)}
     assert wanted <= _rows().keys()
+
+
+def test_every_document_that_the_code_cites_exists() -> None:
+    """A source in a docstring can be read in this repository."""
+    modules = (path for folder in ("services", "shared", "tests") for path in (ROOT / folder).rglob("*.py"))
+    cited = {name for path in modules for name in DOCUMENT.findall(path.read_text(encoding="utf-8"))}
+    assert sorted(name for name in cited if not (ROOT / name).is_file()) == []
+    assert "docs/domain.md" in cited

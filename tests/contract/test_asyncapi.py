@@ -106,7 +106,7 @@ def test_whatever_is_sent_is_received_or_meant_for_people() -> None:
 
 
 def test_the_committed_document_is_current(capsys: pytest.CaptureFixture[str]) -> None:
-    """``docs/asyncapi.yaml`` is what ``python -m shared.messaging.asyncapi`` prints."""
+    """``docs/asyncapi.yaml`` is what ``laksa asyncapi`` prints."""
     asyncapi.main([])
 
     assert COMMITTED.read_text(encoding="utf-8") == capsys.readouterr().out

@@ -1,1 +1,1 @@
-"""The demo's other side: a call centre that acknowledges."""
+"""A demo call centre, which acknowledges the notifier's pushes."""

@@ -1,8 +1,8 @@
 """A demo call centre for all departments: a real HTTP receiver of the notifier's pushes.
 
-It verifies each signature, acknowledges most reports at once and treats a few, chosen by their delivery id, as real
-call centres now and then do: it is out of order for the first tries, or takes a report and never answers. So every
-state of a delivery is seen. Run as ``python -m services.cli.demo.call_centre``.
+It verifies each signature and acknowledges most reports at once. For a few, chosen by their delivery id, it behaves
+like a call centre with a problem: it answers 503 to the first tries, or accepts a report and never acknowledges it.
+So a demo shows every state of a delivery. Run by ``laksa call-centre``.
 """
 
 import asyncio
@@ -12,22 +12,26 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import orjson
-import yaml
 from aiohttp import web
 from standardwebhooks import Webhook
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
+from services.cli.required_settings import required
 from services.cli.settings import CallCentreSettings
 from shared.observability.logs import configure_logs, logger
+from shared.yaml_files import invalid_file, read_yaml
 
-MOODS = 10  # one delivery in ten meets each mood that is not plain
+MOODS = 10  # one delivery in ten gets each mood but the plain one
 TRIES_IGNORED = 2
 ACK_TIMEOUT = aiohttp.ClientTimeout(total=5)
-ACK_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)  # the notifier may be starting again; a push then comes again too
+ACK_TRIES = 6  # the notifier may be restarting
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 8.0
 MAX_BODY_BYTES = 256 * 1024
 
 log = logger(__name__)
@@ -38,12 +42,12 @@ class Mood(Enum):
 
     ACKNOWLEDGES = "acknowledges"
     OUT_OF_ORDER = "out of order at first"  # answers 503 to the first tries
-    SLOW = "takes it, acknowledges when pushed again"
-    NEVER = "takes it, never acknowledges"
+    SLOW = "accepts it, acknowledges when pushed again"
+    NEVER = "accepts it, never acknowledges"
 
 
 def mood_of(delivery_id: str, lane: str) -> Mood:
-    """The same delivery always meets the same mood. Nobody leaves an emergency lying for ever, not even here."""
+    """The mood for a delivery, always the same. Every emergency is acknowledged in the end."""
     number = hashlib.sha256(delivery_id.encode()).digest()[0] % MOODS
     if number == 0:
         return Mood.OUT_OF_ORDER
@@ -54,13 +58,16 @@ def mood_of(delivery_id: str, lane: str) -> Mood:
 
 def read_secrets(endpoints_file: Path) -> dict[str, str]:
     """The secret of each endpoint in the endpoints file, by endpoint id."""
-    entries = yaml.safe_load(endpoints_file.read_text(encoding="utf-8"))["endpoints"]
+    document = read_yaml(endpoints_file)
+    if document.faults:
+        raise invalid_file(endpoints_file, document.faults, given_by="LAKSA_ENDPOINTS_FILE")
+    entries = document.content["endpoints"]
     return {entry["id"]: entry["secret"] for entry in entries if entry.get("secret")}
 
 
 def signed_headers(secret: str, message_id: str, body: bytes) -> dict[str, str]:
     """Standard Webhooks headers over a body, as of now."""
-    now = datetime.now(UTC)  # the library reads the digits of any zone as UTC
+    now = datetime.now(UTC)  # the library takes the clock time of any zone for UTC
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(now.timestamp())),
@@ -70,16 +77,16 @@ def signed_headers(secret: str, message_id: str, body: bytes) -> dict[str, str]:
 
 
 def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether the secret's owner sent this, within the last minutes."""
+    """Whether the owner of the secret signed this within the last minutes."""
     try:
         Webhook(secret).verify(body, dict(headers), json_parse=False)
-    except Exception:  # noqa: BLE001  # the library raises anything for malformed headers; all of it means no
+    except Exception:  # noqa: BLE001  # the library raises any exception for malformed headers
         return False
     return True
 
 
 class CallCentre:
-    """Takes pushes for every endpoint and acknowledges through ``ack_url``."""
+    """Receives the pushes for every endpoint and acknowledges them at their ``ack_url``."""
 
     def __init__(self, secrets: Mapping[str, str], session: aiohttp.ClientSession) -> None:
         self._secrets = secrets
@@ -88,19 +95,26 @@ class CallCentre:
         self._acknowledging: set[asyncio.Task[None]] = set()
 
     async def take_push(self, request: web.Request) -> web.Response:
-        """One push: 401 without a good signature, 503 where it is out of order, else 204."""
+        """Answer a push: 401 without a valid signature, 503 while it is out of order, else 204."""
         endpoint = request.match_info["endpoint"]
         body = await request.read()
         secret = self._secrets.get(endpoint)
         if secret is None or not is_signed(secret, request.headers, body):
-            log.warning("A push without a good signature", endpoint=endpoint)
+            log.warning("A push without a valid signature", endpoint=endpoint)
             return web.Response(status=401)
         delivery_id = request.headers["webhook-id"]
         push = orjson.loads(body)
         mood = mood_of(delivery_id, str(push["data"].get("lane", "")))
         self._tries[delivery_id] += 1
         tries = self._tries[delivery_id]
-        log.info("A push", endpoint=endpoint, delivery=delivery_id, type=push["type"], mood=mood.value, tries=tries)
+        log.info(
+            "A push was received",
+            endpoint=endpoint,
+            delivery=delivery_id,
+            type=push["type"],
+            mood=mood.value,
+            tries=tries,
+        )
         if mood is Mood.OUT_OF_ORDER and tries <= TRIES_IGNORED:
             return web.Response(status=503)
         if mood is Mood.NEVER or (mood is Mood.SLOW and tries <= TRIES_IGNORED):
@@ -114,23 +128,32 @@ class CallCentre:
         task.add_done_callback(self._acknowledging.discard)
 
     async def _acknowledge(self, endpoint: str, secret: str, delivery_id: str, ack_url: str) -> None:
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type((aiohttp.ClientError, OSError)),
+            wait=wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE),
+            stop=stop_after_attempt(ACK_TRIES),
+            reraise=True,
+        )
+        try:
+            status: int = await retrying(self._post, endpoint, secret, delivery_id, ack_url)
+        except (aiohttp.ClientError, OSError) as error:
+            said = error.status if isinstance(error, aiohttp.ClientResponseError) else type(error).__name__
+            log.warning("An acknowledgement was not accepted", endpoint=endpoint, delivery=delivery_id, said=said)
+        else:
+            log.info("A push was acknowledged", endpoint=endpoint, delivery=delivery_id, status=status)
+
+    async def _post(self, endpoint: str, secret: str, delivery_id: str, ack_url: str) -> int:
+        """Acknowledge once; the status of the answer, 4xx included: another try would not change it.
+
+        Raises:
+            aiohttp.ClientError, OSError: no answer, or one that may be another one next time.
+        """
         body = orjson.dumps({"by": f"petugas {endpoint}"})
-        for pause in (*ACK_PAUSES, None):
-            try:
-                headers = signed_headers(secret, delivery_id, body)
-                async with self._session.post(ack_url, data=body, headers=headers, timeout=ACK_TIMEOUT) as answer:
-                    status = answer.status
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                said: Any = type(error).__name__
-            else:
-                if status < 500:  # noqa: PLR2004  # HTTP: 4xx is final here
-                    log.info("Acknowledged", endpoint=endpoint, delivery=delivery_id, status=status)
-                    return
-                said = status
-            if pause is None:
-                log.warning("The acknowledgement was not taken", endpoint=endpoint, delivery=delivery_id, said=said)
-                return
-            await asyncio.sleep(pause)
+        headers = signed_headers(secret, delivery_id, body)
+        async with self._session.post(ack_url, data=body, headers=headers, timeout=ACK_TIMEOUT) as answer:
+            if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                answer.raise_for_status()
+            return answer.status
 
 
 SETTINGS = web.AppKey("settings", CallCentreSettings)
@@ -145,7 +168,7 @@ async def _centre_of(app: web.Application) -> AsyncIterator[None]:
 
 
 def make_app(settings: CallCentreSettings) -> web.Application:
-    """The routes; the call centre itself opens with the server."""
+    """The routes; the call centre is made when the server starts."""
 
     async def ready(_request: web.Request) -> web.Response:
         return web.json_response({"ready": True, "checks": {}})
@@ -163,7 +186,7 @@ def make_app(settings: CallCentreSettings) -> web.Application:
 
 
 def tls_of(settings: CallCentreSettings) -> ssl.SSLContext | None:
-    """What to serve https with, where a certificate is set."""
+    """The TLS context, if a certificate is set."""
     if settings.tls_certificate_file is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -171,9 +194,9 @@ def tls_of(settings: CallCentreSettings) -> ssl.SSLContext | None:
     return context
 
 
-def main() -> None:
+def serve() -> int:
     """Serve until SIGTERM or SIGINT."""
-    settings = CallCentreSettings()
+    settings = required(CallCentreSettings)
     configure_logs("call-centre", settings.log_level)
     web.run_app(
         make_app(settings),
@@ -183,7 +206,8 @@ def main() -> None:
         access_log=None,
         print=None,
     )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    serve()

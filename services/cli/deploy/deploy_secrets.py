@@ -19,6 +19,7 @@ from services.cli.settings import PROJECT
 from shared.domain.lanes import Channel
 from shared.domain.taxonomy import default_taxonomy
 from shared.errors import ConfigurationError
+from shared.yaml_files import invalid_file, read_yaml
 
 CALL_CENTRE_URL = "https://call-centre:8106"
 CALL_CENTRE_NAMES = ("call-centre", "localhost")
@@ -126,10 +127,13 @@ def _users_file(passwords: Mapping[str, str]) -> str:
 
 def _compare_passwords(users_file: Path, passwords: Mapping[str, str]) -> None:
     """Raise where a service's password stands in both places and is not the same."""
+    document = read_yaml(users_file)
+    if document.faults:
+        raise invalid_file(users_file, document.faults, given_by="deploy/secrets")
     try:
-        users = yaml.safe_load(users_file.read_text(encoding="utf-8"))["users"]
+        users = document.content["users"]
         differing = [name for user, name in SERVICE_USERS.items() if users.get(user) != passwords[name]]
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
         raise ConfigurationError(f"{users_file} does not hold `users:` with a name and a password each") from error
     if differing:
         raise ConfigurationError(

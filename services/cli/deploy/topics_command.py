@@ -4,22 +4,23 @@ import asyncio
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-import yaml
 from aiokafka.admin import NewPartitions
 from aiokafka.errors import KafkaError
-from pydantic import ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from rich.console import Console
 
 from services.cli.deploy.compose_variables import ADMIN_USER
 from services.cli.deploy.kafka_admin import KafkaAdmin
 from services.cli.deploy.topics_plan import AccessPlan, Plan, plan_access, plan_topics
+from services.cli.required_settings import required
 from shared.domain.taxonomy import default_taxonomy
-from shared.errors import BrokerUnavailable, ConfigurationError
+from shared.errors import BrokerUnavailable
 from shared.messaging import access, topic_specs
 from shared.messaging.topic_admin import TopicSpec, admin_client, create_topics, find_topics
 from shared.settings import KafkaSettings
+from shared.yaml_files import load_yaml_model
 
 TAKE_OVER_SECONDS = 60.0  # a second or two where nodes are idle
 LOOKS = 5  # in a row, because each asks any one of the nodes, and one may be seconds behind the others
@@ -27,17 +28,20 @@ LOOK_SECONDS = 0.2
 SHORTEST_PASSWORD = 16  # characters; a generator makes them
 
 
-def given_kafka() -> KafkaSettings:
-    """The Kafka that the environment names.
+def _known_user(name: str) -> str:
+    if name not in _principals() | {ADMIN_USER}:
+        raise ValueError("nothing is granted to this user")
+    return name
 
-    Raises:
-        ConfigurationError: it names none, or not as it should.
-    """
-    try:
-        return KafkaSettings()
-    except ValidationError as error:
-        names = ", ".join("LAKSA_KAFKA_" + "_".join(map(str, one["loc"])).upper() for one in error.errors())
-        raise ConfigurationError(f"Set these to reach the Kafka that is meant: {names}") from error
+
+class UsersFile(BaseModel):
+    """The passwords of a cluster's users, by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    users: dict[Annotated[str, AfterValidator(_known_user)], Annotated[str, Field(min_length=SHORTEST_PASSWORD)]] = (
+        Field(min_length=1, repr=False)
+    )
 
 
 async def apply(
@@ -53,7 +57,7 @@ async def apply(
         ConfigurationError: this user may not, or the users file cannot be used.
         BrokerUnavailable: Kafka does not answer; what was made stays, run it again.
     """
-    settings, wide = given or given_kafka(), wide or topic_specs.WIDE
+    settings, wide = given or required(KafkaSettings), wide or topic_specs.WIDE
     passwords = read_users(users_file) if users_file is not None else {}
     protected = _is_protected(settings, console)
     if passwords and protected:
@@ -76,7 +80,7 @@ async def check(given: KafkaSettings | None, console: Console, *, wide: int | No
         ConfigurationError: this user may not look.
         BrokerUnavailable: Kafka does not answer.
     """
-    settings, wide = given or given_kafka(), wide or topic_specs.WIDE
+    settings, wide = given or required(KafkaSettings), wide or topic_specs.WIDE
     protected = _is_protected(settings, console)
     differences = (await _look(settings, wide, protected=protected)).differences()
     if protected:
@@ -91,22 +95,9 @@ def read_users(file: Path) -> dict[str, str]:
     """The passwords by user of a YAML file ``users: {name: password}``.
 
     Raises:
-        ConfigurationError: it cannot be read, names nobody that is known, or holds a password that is too short.
+        ConfigurationError: it cannot be read or is not valid; every fault is listed, no password is quoted.
     """
-    try:
-        read: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{file} cannot be read as YAML ({type(error).__name__})") from error
-    users = read.get("users") if isinstance(read, dict) else None
-    if not isinstance(users, dict) or not users:
-        raise ConfigurationError(f"{file} must hold 'users:' with a password for each name")
-    unknown = sorted(str(name) for name in users if name not in _principals() | {ADMIN_USER})
-    if unknown:
-        raise ConfigurationError(f"{file} names users that nothing is granted to: {', '.join(unknown)}")
-    for name, password in users.items():
-        if not isinstance(password, str) or len(password) < SHORTEST_PASSWORD:
-            raise ConfigurationError(f"{file}: {name} needs a password of {SHORTEST_PASSWORD} or more characters")
-    return users
+    return load_yaml_model(file, UsersFile, given_by="--users").users
 
 
 def _principals() -> set[str]:

@@ -17,6 +17,7 @@ from services.cli.layout import Layout
 from services.cli.printable import printable
 from services.cli.reference.synthetic_reports import ReferenceRequest
 from services.cli.run_file import read_run_file
+from shared.domain.flags import meaning_of
 from shared.domain.lanes import CallType, Channel
 from shared.errors import LaksaError
 
@@ -65,18 +66,16 @@ async def follow_report(draft: Draft, layout: Layout, console: Console, seconds:
         accepted = await _send(door, draft)
         console.print(f"accepted: ticket [bold]{accepted['ticket']}[/bold], report {accepted['report_id']}")
         console.print(accepted["status_url"], soft_wrap=True)
+        for line in flag_lines(accepted):
+            console.print(line, soft_wrap=True)
         return await _follow(door, accepted["report_id"], console, seconds)
 
 
 async def _send(door: FrontDoor, draft: Draft) -> dict[str, Any]:
-    give_up = time.monotonic() + SEND_SECONDS
-    while True:
-        try:
-            return await door.send(draft.request())
-        except TryAgain as wait:
-            if time.monotonic() > give_up:
-                raise LaksaError(f"intake did not take the report in {SEND_SECONDS:g} s: {wait}") from wait
-            await asyncio.sleep(wait.after or POLL_SECONDS)
+    try:
+        return await door.send_until_accepted(draft.request(), seconds=SEND_SECONDS)
+    except TryAgain as error:
+        raise LaksaError(f"intake did not take the report in {SEND_SECONDS:g} s: {error}") from error
 
 
 async def _follow(door: FrontDoor, report_id: str, console: Console, seconds: float) -> int:
@@ -94,6 +93,12 @@ async def _follow(door: FrontDoor, report_id: str, console: Console, seconds: fl
                 break
             await asyncio.sleep(POLL_SECONDS)
     return _last_word(report, console, seconds)
+
+
+def flag_lines(accepted: Mapping[str, Any]) -> list[Text]:
+    """One line for each flag of intake's answer, with its meaning."""
+    flags = accepted.get("flags") or []
+    return [Text(printable(f"flag {flag}: {meaning_of(str(flag))}"), style="yellow") for flag in flags]
 
 
 def is_settled(report: Mapping[str, Any]) -> bool:

@@ -1,1 +1,1 @@
-"""The synthetic reference reports, and how they are sent and compared with the published figures."""
+"""The synthetic reference reports: making them, sending them, and comparing the counts with the published figures."""

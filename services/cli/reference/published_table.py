@@ -1,4 +1,4 @@
-"""The 112 table as stats answers it, beside the published one."""
+"""The 112 table of stats beside the published one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,12 +9,12 @@ from shared.domain.published import PublishedSet
 
 
 def counts_of(answer: Mapping[str, Any]) -> dict[str, int]:
-    """The counts by key, and the total, of what stats answered."""
+    """The counts by key and the total of an answer of stats."""
     return {**{row["key"]: row["count"] for row in answer["rows"]}, "total": answer["total"]}
 
 
 def differences(answer: Mapping[str, Any], published: PublishedSet) -> list[str]:
-    """What differs between an answer of stats and the published figures; empty where they agree."""
+    """The differences between an answer of stats and the published figures; empty if there are none."""
     ours = counts_of(answer)
     theirs = {**published.parts, "total": published.total}
     return [

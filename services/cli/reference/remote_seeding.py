@@ -1,7 +1,6 @@
 """``laksa seed``: sends the reference data to a pipeline that runs elsewhere and shows the 112 table."""
 
 import aiohttp
-from pydantic import ValidationError
 from rich.console import Console
 
 from services.cli.front_door import FrontDoor
@@ -9,6 +8,7 @@ from services.cli.layout import Layout, read_json
 from services.cli.reference.published_table import differences, table_of
 from services.cli.reference.seeding import send_reference_data
 from services.cli.reference.table_wait import wait_for_table
+from services.cli.required_settings import required
 from services.cli.settings import SeedSettings
 from shared.domain.published import CALLS_112_TANGERANG_2024
 from shared.errors import ConfigurationError
@@ -22,7 +22,7 @@ async def seed(console: Console) -> int:
     Raises:
         LaksaError: a setting is missing, the keys cannot be read, intake refuses, or stats does not answer.
     """
-    settings = _read_settings()
+    settings = required(SeedSettings)
     keys = read_json(settings.api_keys_file).get("api_keys")
     if not isinstance(keys, dict):
         raise ConfigurationError(f"{settings.api_keys_file} holds no api_keys: set LAKSA_API_KEYS_FILE")
@@ -37,14 +37,6 @@ async def seed(console: Console) -> int:
     for fault in faults:
         console.print(f"The table is not the published one: {fault}")
     return 1 if faults else 0
-
-
-def _read_settings() -> SeedSettings:
-    try:
-        return SeedSettings()
-    except ValidationError as error:
-        missing = ", ".join(f"LAKSA_{'_'.join(map(str, fault['loc']))}".upper() for fault in error.errors())
-        raise ConfigurationError(f"Set {missing}; .env.example describes each") from None
 
 
 def _say_nothing(_confirmed: int, _total: int) -> None:

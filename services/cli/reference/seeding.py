@@ -1,4 +1,4 @@
-"""Sending the reference data through the front door, once: interrupted anywhere, the next run sends what is missing."""
+"""Sending the reference data to intake, once: after an interruption the next run sends what is missing."""
 
 import asyncio
 import itertools
@@ -7,21 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from services.cli.front_door import FrontDoor, TryAgain
+from services.cli.front_door import FrontDoor
 from services.cli.layout import Layout, read_json, write_private
 from services.cli.reference.synthetic_reports import ReferenceRequest, backfill_calls_2024, mixed_day
 
 AT_ONCE = 16
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 2.0
 
 
 @dataclass
 class SeedState:
-    """What intake has confirmed of the reference data.
+    """The requests of the reference data that intake has confirmed, by number.
 
-    ``now`` is the moment that the mixed day was made for: made again for the same moment it is the same, so that a
-    repeat is recognised.
+    ``now`` is the moment that the mixed day is made for. It is kept: for the same moment the same requests are made, so
+    that intake recognises a repeat.
     """
 
     now: datetime
@@ -29,14 +27,14 @@ class SeedState:
 
     @classmethod
     def load(cls, layout: Layout) -> "SeedState":
-        """As the last run left it, or fresh."""
+        """The state that the last run saved, or a new one."""
         read = read_json(layout.seed)
         if not read:
             return cls(datetime.now(UTC))
         return cls(datetime.fromisoformat(read["now"]), set(read["confirmed"]))
 
     def save(self, layout: Layout) -> None:
-        """Keep it on disk. Lost confirmations cost a repeat, nothing else: ids are derived."""
+        """Save it. A lost confirmation only causes a repeat, which has the same id."""
         kept = {"now": self.now.isoformat(), "confirmed": sorted(self.confirmed)}
         write_private(layout.seed, json.dumps(kept))
 
@@ -47,36 +45,24 @@ def reference_requests(now: datetime) -> list[ReferenceRequest]:
 
 
 async def send_reference_data(layout: Layout, door: FrontDoor, progress: Callable[[int, int], None]) -> int:
-    """Send what is not confirmed yet and return how many that were; ``progress`` gets confirmed and total.
+    """Send the requests that are not confirmed yet and return their number; ``progress`` gets confirmed and total.
 
     Raises:
-        Refused: intake says no to one of them for good.
+        Refused: intake refuses one of them for good.
     """
     state = SeedState.load(layout)
     requests = reference_requests(state.now)
     missing = [(number, request) for number, request in enumerate(requests) if number not in state.confirmed]
     if not missing:
         return 0
-    state.save(layout)  # before the first is sent, or a repeat would be made for another moment
+    state.save(layout)  # before the first is sent: a repeat must be made for the same moment
     progress(len(state.confirmed), len(requests))
-    for some in _in_groups(missing, AT_ONCE):
-        await asyncio.gather(*(_send_until_accepted(door, request) for _, request in some))
-        state.confirmed.update(number for number, _ in some)
+    for group in _in_groups(missing, AT_ONCE):
+        await asyncio.gather(*(door.send_until_accepted(request) for _, request in group))
+        state.confirmed.update(number for number, _ in group)
         state.save(layout)
         progress(len(state.confirmed), len(requests))
     return len(missing)
-
-
-async def _send_until_accepted(door: FrontDoor, request: ReferenceRequest) -> None:
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            await door.send(request)
-        except TryAgain as wait:
-            await asyncio.sleep(wait.after if wait.after is not None else pause)
-            pause = min(LONGEST_PAUSE, pause * 2)
-        else:
-            return
 
 
 def _in_groups(

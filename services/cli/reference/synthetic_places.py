@@ -1,11 +1,11 @@
-"""Where the synthetic reference data happens: the 13 kecamatan with some of their kelurahan and a rough middle."""
+"""The places of the synthetic reference data: the 13 kecamatan, each with its rough centre and some kelurahan."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ReferencePlace:
-    """A kecamatan's rough middle (WGS 84 degrees, good to about a kilometre) and some of its kelurahan."""
+    """A kecamatan's rough centre (WGS 84 degrees, exact to about a kilometre) and some of its kelurahan."""
 
     kecamatan: str
     latitude: float

@@ -1,7 +1,7 @@
 """The reference data that ``make run`` sends: synthetic, seeded reports. Only the totals of the 112 set are real.
 
-The individual calls behind the published table are not public. What is made here has the published totals per
-roll-up, invented people whose numbers have a prefix that no operator uses, and places inside the city.
+The individual calls behind the published table are not public. These have the published totals per roll-up, invented
+people whose phone numbers have a prefix that no operator uses, and places inside the city.
 """
 
 import random
@@ -26,7 +26,7 @@ SPREAD = 0.008  # degrees round a kecamatan's middle, about 900 m
 UNKNOWN_CATEGORY = "XXX-BELUM-ADA"
 
 EXTRA_CALLS = {CallType.PRANK: 8, CallType.GHOST: 5, CallType.INFORMATION: 4, CallType.DROPPED: 2}
-# What a day has besides one of each category: an emergency from an app, a P2 that is routine there, a P3 by 112
+# Besides one report of each category: an emergency from an app, a P2 that is routine there, a P3 by 112
 EXTRA_REPORTS = (
     (Channel.LAKSA, "FIR-KEBAKARAN"),
     (Channel.WHATSAPP, "TRA-LAKA"),
@@ -38,7 +38,7 @@ EXTRA_REPORTS = (
     (Channel.CALL_112, "ANI-LIAR"),
     (Channel.CALL_112, "INF-PJU"),
 )
-# Reports that nobody put in a category, or in one that does not exist: they go to the Live Room
+# Reports without a category or with an unknown one, which go to the Live Room
 ODD_REPORTS = (
     (Channel.LAKSA, None),
     (Channel.WHATSAPP, None),
@@ -51,7 +51,7 @@ ODD_REPORTS = (
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRequest:
-    """One request for intake's front door: a report for ``/v1/reports`` or a call for ``/v1/calls``."""
+    """One request to intake: a report for ``/v1/reports`` or a call for ``/v1/calls``."""
 
     channel: Channel
     kind: Literal["report", "call"]
@@ -61,8 +61,8 @@ class ReferenceRequest:
 def backfill_calls_2024(seed: int = SEED) -> list[ReferenceRequest]:
     """The 376 calls to 112 of January-July 2024, as backfill, with the published totals per roll-up.
 
-    In the order of their time; the first and the last stand half a minute from the period's edges in Jakarta. The
-    same seed gives the same requests, whenever it is called.
+    They are in order of time; the first and the last are half a minute from the period's edges in Jakarta. The same
+    seed always gives the same requests.
     """
     rng = random.Random(seed)  # noqa: S311  # repeatable, not secret
     categories = [
@@ -81,12 +81,12 @@ def backfill_calls_2024(seed: int = SEED) -> list[ReferenceRequest]:
 
 
 def mixed_day(now: datetime, seed: int = SEED) -> list[ReferenceRequest]:
-    """A day's live reports: all 36 categories, all six channels, and what else comes.
+    """A day's live reports: all 36 categories, all six channels, and odd ones.
 
-    That is calls that end at the router (prank, ghost, information), dropped ones, reports without or with an unknown
-    category, and one exercise. The same seed on the same day gives the same requests; another day gives other
-    references, so that no reference ever comes with two bodies. Who may be interrupted half-way keeps ``now``. Every
-    fourth tells of something on the day before; the others name no time, so they count when they come in.
+    The odd ones are calls that end at the router (prank, ghost, information), dropped calls, reports without a category
+    or with an unknown one, and one exercise. The same seed on the same day gives the same requests; another day gives
+    other references, so that no reference has two bodies. A caller that may be interrupted must keep ``now`` for the
+    next try. Every fourth report happened on the day before; the others have no time and count when they arrive.
 
     Raises:
         ValueError: ``now`` is naive.
@@ -190,7 +190,7 @@ def _person(rng: random.Random) -> dict[str, str]:
 
 
 def _called_about(rollup: Rollup) -> list[Category]:
-    """The categories of a roll-up that people call 112 for; nobody does for paperwork (P4)."""
+    """The categories of a roll-up that people call 112 for: all but P4, which is paperwork."""
     return [
         category
         for category in default_taxonomy().categories.values()

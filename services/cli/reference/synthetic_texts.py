@@ -20,7 +20,7 @@ STREETS = (
     "Jl. Pembangunan 3",
 )
 
-# None: what people write when nobody chose a category
+# None: texts of reports without a category
 TEXTS: Mapping[str | None, tuple[str, ...]] = MappingProxyType(
     {
         None: ("Mohon dibantu, saya tidak tahu harus lapor ke mana, lokasi di", "Ada masalah yang perlu dicek di"),

@@ -1,4 +1,4 @@
-"""Whether everything accepted has gone all the way: nothing waits to be published, to be read, or to be decided."""
+"""Whether all accepted reports are processed: nothing waits to be published, to be read, or to be decided."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -22,12 +22,12 @@ from shared.settings import KafkaSettings
 WAITING_METRIC = "laksa_outbox_records"
 PUBLISHING = ("intake", "notifier-emergency", "notifier-routine")
 LOOK_SECONDS = 0.5
-LOOKS = 2  # what one look finds empty may still be between two places
+LOOKS = 2  # a record may be between two places during one look
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What is still under way: records waiting to be published, records not yet read, reports not yet decided."""
+    """Unfinished work: records waiting to be published, records not yet read, reports not yet decided."""
 
     waiting: int
     unread: Mapping[str, int]
@@ -35,17 +35,17 @@ class Backlog:
 
     @property
     def is_empty(self) -> bool:
-        """True where nothing is under way. Open deliveries do not count: people answer when they answer."""
+        """Whether nothing is unfinished. Open deliveries do not count: they wait for people."""
         return not (self.waiting or any(self.unread.values()) or self.undecided)
 
     def __str__(self) -> str:
-        """For the person who waits."""
+        """One line for the screen."""
         behind = ", ".join(f"{group} {count}" for group, count in self.unread.items() if count)
         return f"{self.waiting} to publish, unread: {behind or 'none'}, {self.undecided} undecided"
 
 
 UNKNOWN = Backlog(waiting=0, unread={"not asked yet": 1}, undecided=0)
-UNANSWERED = Backlog(waiting=0, unread={"somebody does not answer": 1}, undecided=0)
+UNANSWERED = Backlog(waiting=0, unread={"a service does not answer": 1}, undecided=0)
 
 
 class Lag:
@@ -72,7 +72,7 @@ class Lag:
     async def _of_group(self, group: str, names: Iterable[str]) -> int:
         ends = await self._ends(names)
         committed = await self._admin.list_consumer_group_offsets(group)
-        return sum(max(0, end - max(0, _offset(committed, place))) for place, end in ends.items())
+        return sum(max(0, end - max(0, _offset(committed, partition))) for partition, end in ends.items())
 
     async def _ends(self, names: Iterable[str]) -> dict[TopicPartition, int]:
         ends: dict[TopicPartition, int] = await self._reader.end_offsets(await partitions_of(self._admin, names))
@@ -81,7 +81,7 @@ class Lag:
 
 @asynccontextmanager
 async def lag_of(settings: KafkaSettings) -> AsyncIterator[Lag]:
-    """Asks this Kafka; opens what is needed for it, and closes it in the end."""
+    """A ``Lag`` on this Kafka, with the clients that it needs."""
     reader = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
     async with admin_client(settings) as admin:
         try:
@@ -92,7 +92,7 @@ async def lag_of(settings: KafkaSettings) -> AsyncIterator[Lag]:
 
 
 async def backlog(door: FrontDoor, lag: Lag) -> Backlog:
-    """What is under way now.
+    """The unfinished work of now.
 
     Raises:
         TryAgain: a service does not answer.
@@ -107,7 +107,7 @@ async def backlog(door: FrontDoor, lag: Lag) -> Backlog:
 
 
 async def wait_until_drained(door: FrontDoor, settings: KafkaSettings, seconds: float) -> Backlog:
-    """Return the backlog once it was empty twice in a row, or the last one seen when the time is up."""
+    """Return the backlog once it was empty twice in a row, or the last one when the time is up."""
     give_up = asyncio.get_running_loop().time() + seconds
     seen, empty_looks = UNKNOWN, 0
     async with lag_of(settings) as lag:
@@ -133,6 +133,6 @@ def waiting_records(metrics: str) -> float:
     )
 
 
-def _offset(committed: Mapping[TopicPartition, Any], place: TopicPartition) -> int:
-    found = committed.get(place)
+def _offset(committed: Mapping[TopicPartition, Any], partition: TopicPartition) -> int:
+    found = committed.get(partition)
     return int(found.offset) if found is not None else 0

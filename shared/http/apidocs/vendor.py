@@ -1,17 +1,13 @@
-"""Fetch the web assets that are kept in this tree, by npm package name, version and SHA-256: ``make vendor``.
+"""Fetch the web assets that are kept in this tree, by npm package name, version and SHA-256: ``laksa maintain vendor``.
 
-``python -m shared.http.apidocs.vendor`` fetches what ``vendor.lock`` says and refuses anything with another checksum;
-``--check`` only compares the files in the tree, without a network; ``--update`` accepts what npm gives for the
-versions in the lock and writes the new checksums, for a maintainer who has just changed one.
+`fetch` takes what ``vendor.lock`` says and refuses anything with another checksum; `check_files` only compares the
+files in the tree, without a network.
 """
 
-import argparse
 import json
 import subprocess
-import sys
 import tarfile
 import tempfile
-from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -93,22 +89,3 @@ def _read(lock: Path) -> list[Package]:
 
 def _digest(content: bytes) -> str:
     return sha256(content).hexdigest()
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(description="Fetch the vendored web assets by name, version and checksum.")
-    parser.add_argument("--check", action="store_true", help="Only compare the files in the tree with the lock")
-    parser.add_argument("--update", action="store_true", help="Write the checksums of what npm gives into the lock")
-    options = parser.parse_args(arguments)
-    try:
-        wrong = check_files() if options.check else []
-        said = wrong or ([] if options.check else fetch(update=options.update))
-    except ConfigurationError as error:
-        sys.exit(str(error))
-    sys.stdout.write("".join(f"{'differs: ' if wrong else ''}{path}\n" for path in said))
-    sys.exit(1 if wrong else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""The demo call centre, pushed to over HTTP: strict about signatures, and now and then as unhelpful as a real one."""
+"""The demo call centre over HTTP: it checks signatures, and for some deliveries behaves like one with a problem."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -29,7 +29,7 @@ def delivery_ids() -> Iterator[str]:
 
 def in_mood(mood: Mood, lane: str, number: int = 0) -> str:
     """The n-th delivery that meets this mood."""
-    return [one for one in delivery_ids() if mood_of(one, lane) is mood][number]
+    return [delivery for delivery in delivery_ids() if mood_of(delivery, lane) is mood][number]
 
 
 @dataclass
@@ -59,7 +59,8 @@ class Served:
 @pytest.fixture
 async def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
     """The real application on a socket, with the endpoints file that `laksa run` writes."""
-    monkeypatch.setattr(call_centre, "ACK_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(call_centre, "FIRST_PAUSE", 0.005)
+    monkeypatch.setattr(call_centre, "ACK_TRIES", 3)
     layout = Layout(tmp_path)
     write_configuration(layout, load_secrets(layout), "http://127.0.0.1:1")
     app = make_app(CallCentreSettings(endpoints_file=layout.endpoints))
@@ -68,7 +69,7 @@ async def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 async def test_a_push_is_acknowledged_with_a_signature_that_its_endpoint_owns(served: Served) -> None:
-    """The callback goes to the push's ack_url, under the delivery's id, and says who."""
+    """The callback goes to the push's ack_url with the delivery's id and the name of a person."""
     delivery = in_mood(Mood.ACKNOWLEDGES, "routine")
     assert await served.push(delivery) == 204
     (callback,) = await served.acknowledged(1)
@@ -77,7 +78,7 @@ async def test_a_push_is_acknowledged_with_a_signature_that_its_endpoint_owns(se
 
 
 async def test_without_a_good_signature_it_is_a_401_and_nothing_else(served: Served) -> None:
-    """Unsigned, signed by another department, for another body, to an endpoint that is not there: none is taken."""
+    """Unsigned, signed by another department, for another body, or to an unknown endpoint: all are refused."""
     delivery = in_mood(Mood.ACKNOWLEDGES, "routine")
     forged = [
         {},
@@ -149,14 +150,14 @@ async def test_it_says_that_it_is_ready(served: Served) -> None:
 def test_a_mood_depends_on_the_delivery_alone(lane: str) -> None:
     """Whenever it is asked and however often: the same delivery meets the same mood."""
     ids = list(delivery_ids())[:200]
-    assert [mood_of(one, lane) for one in ids] == [mood_of(one, lane) for one in ids]
+    assert [mood_of(delivery, lane) for delivery in ids] == [mood_of(delivery, lane) for delivery in ids]
 
 
 def test_most_are_acknowledged_and_every_state_is_seen() -> None:
     """About one in ten meets each other mood; no emergency is left lying for ever."""
     count = 10_000
     for lane, other in (("routine", Mood.NEVER), ("emergency", Mood.SLOW)):
-        moods = Counter(mood_of(one, lane) for one in delivery_ids())
+        moods = Counter(mood_of(delivery, lane) for delivery in delivery_ids())
         assert set(moods) == {Mood.ACKNOWLEDGES, Mood.OUT_OF_ORDER, other}
         assert moods[Mood.ACKNOWLEDGES] > 0.75 * count
         assert min(moods.values()) > 0.07 * count
@@ -164,4 +165,4 @@ def test_most_are_acknowledged_and_every_state_is_seen() -> None:
 
 async def test_it_has_the_secret_of_every_endpoint_that_is_pushed(served: Served) -> None:
     """Its secrets come from the very file that the notifiers read."""
-    assert {one.id for one in demo_endpoints() if one.kind == "webhook"} <= set(served.secrets)
+    assert {endpoint.id for endpoint in demo_endpoints() if endpoint.kind == "webhook"} <= set(served.secrets)

@@ -1,4 +1,4 @@
-"""A child: kept running, read to its last line, and ended with all that it has started."""
+"""A child: kept running, its output read to the last line, and ended with all processes that it started."""
 
 import asyncio
 import os
@@ -90,9 +90,9 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     """Children that are killed with the test."""
     made = Watched(tmp_path)
     yield made
-    for one in made.children:
-        one.kill()
-        await one.stop()
+    for started in made.children:
+        started.kill()
+        await started.stop()
     made.log.close()
 
 
@@ -114,7 +114,7 @@ def is_gone(pid: int) -> Callable[[], bool]:
 
 @pytest.mark.usefixtures("quick")
 async def test_what_ends_is_started_again_after_ever_longer_pauses(watched: Watched) -> None:
-    """Each end is said with how it came; the pauses double up to the longest, which is 5 s."""
+    """Each end is reported with its exit status; the pauses double up to the longest, 5 s."""
     await watched.child("print('up'); raise SystemExit(3)").start()
     await eventually(lambda: len(watched.said("pause_s=0.05")) >= 2, ENOUGH)
     ends = watched.said("ended unexpectedly, starting it again")
@@ -135,7 +135,7 @@ async def test_who_has_run_well_is_started_again_at_once(watched: Watched, monke
 
 
 async def test_a_killed_one_comes_back_under_a_new_id_that_is_told(watched: Watched) -> None:
-    """SIGKILL is named in the log; whoever keeps the pids hears of each start."""
+    """The log names SIGKILL; the new process id is passed on after each start."""
     it = await watched.started(WAIT)
     first = it.pid
     assert first is not None
@@ -148,7 +148,7 @@ async def test_a_killed_one_comes_back_under_a_new_id_that_is_told(watched: Watc
 
 @pytest.mark.usefixtures("quick")
 async def test_what_cannot_be_started_is_tried_until_it_can(watched: Watched, tmp_path: Path) -> None:
-    """A failed restart is said and tried again, not forgotten: here the folder to start in is away for a while."""
+    """A failed restart is reported and tried again; here the folder to start in is missing for a while."""
     folder = tmp_path / "its"
     folder.mkdir()
     it = watched.of(Program("it", [sys.executable, "-I", "-S", "-c", WAIT], {}, folder))
@@ -164,8 +164,8 @@ async def test_what_cannot_be_started_is_tried_until_it_can(watched: Watched, tm
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_pid_that_cannot_be_told_costs_nothing_but_that(watched: Watched) -> None:
-    """Where run.json cannot be written the restarted process is read and stopped like any other."""
+async def test_a_pid_that_cannot_be_written_down_stops_nothing(watched: Watched) -> None:
+    """If run.json cannot be written, the restarted process is read and stopped like any other."""
     it = await watched.started(WAIT)
     watched.pids = _FullDisk()
     os.kill(it.pid or 0, signal.SIGKILL)
@@ -177,7 +177,7 @@ async def test_a_pid_that_cannot_be_told_costs_nothing_but_that(watched: Watched
 
 
 async def test_stopping_is_a_sigterm_that_is_waited_for(watched: Watched) -> None:
-    """It may finish what it has in hand; its last words are logged, also without a line end."""
+    """It may finish its work; its last line is logged, even without a line end."""
     it = await watched.started(POLITE)
     pid = it.pid or 0
     await it.stop()
@@ -186,8 +186,8 @@ async def test_stopping_is_a_sigterm_that_is_waited_for(watched: Watched) -> Non
     assert len(watched.pids) == 1
 
 
-async def test_who_ignores_the_sigterm_is_killed(watched: Watched) -> None:
-    """After its time is up, and that is said."""
+async def test_a_process_that_ignores_sigterm_is_killed(watched: Watched) -> None:
+    """It is killed after its time limit, and a line says so."""
     it = await watched.started(DEAF, stop_seconds=0.2)
     pid = it.pid or 0
     await asyncio.wait_for(it.stop(), ENOUGH)
@@ -197,7 +197,7 @@ async def test_who_ignores_the_sigterm_is_killed(watched: Watched) -> None:
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 async def test_what_it_has_started_itself_goes_with_it(watched: Watched, how: str) -> None:
-    """A process of its group does not outlive it, whether it was stopped or killed."""
+    """No process of its group outlives it, whether it is stopped or killed."""
     it = await watched.started(PARENT)
     grandchild = int(watched.lines[0])
     assert not is_gone(grandchild)()
@@ -209,7 +209,7 @@ async def test_what_it_has_started_itself_goes_with_it(watched: Watched, how: st
 
 
 async def test_what_a_dead_one_had_started_holds_up_no_restart_and_is_not_left(watched: Watched) -> None:
-    """Its own children may hold its output open: it is started again all the same, and they are gone."""
+    """Its own children may hold its output open: it is restarted nevertheless, and they are killed."""
     it = await watched.started(PARENT)
     grandchild = int(watched.lines[0])
     os.kill(it.pid or 0, signal.SIGKILL)
@@ -220,7 +220,7 @@ async def test_what_a_dead_one_had_started_holds_up_no_restart_and_is_not_left(w
 async def test_one_that_pauses_before_a_restart_stops_at_once(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing runs, so nothing is waited for and nothing needs killing; and it stays away."""
+    """Nothing runs, so nothing is waited for or killed, and it is not started again."""
     monkeypatch.setattr(child, "FIRST_PAUSE", 600.0)
     it = watched.child("print('up')", stop_seconds=600.0)
     await it.start()
@@ -230,15 +230,15 @@ async def test_one_that_pauses_before_a_restart_stops_at_once(
 
 
 async def test_stopping_one_that_never_started_is_nothing(watched: Watched) -> None:
-    """Whoever stops everything need not know how far the start has come; twice is as good."""
+    """The supervisor can stop a child that was never started, and stop it twice."""
     it = watched.child(WAIT)
     await it.stop()
     await it.stop()
     assert watched.pids == []
 
 
-async def test_it_is_deaf_to_the_terminal(watched: Watched) -> None:
-    """It leads a session and a group of its own: a Ctrl-C, which goes to the terminal's group, does not reach it."""
+async def test_the_terminals_ctrl_c_does_not_reach_it(watched: Watched) -> None:
+    """It has a session and a process group of its own; Ctrl-C goes to the group of the terminal."""
     it = await watched.started(WAIT)
     pid = it.pid or 0
     assert os.getsid(pid) == os.getpgid(pid) == pid
@@ -246,7 +246,7 @@ async def test_it_is_deaf_to_the_terminal(watched: Watched) -> None:
 
 
 async def test_all_that_it_writes_reaches_the_log(watched: Watched) -> None:
-    """Both streams, many lines, bytes that are no text, and one line of more than a buffer: nothing is lost."""
+    """Both streams, many lines, bytes that are not text, and a line larger than a buffer: nothing is lost."""
     source = """
 import sys, time
 out, err = sys.stdout.buffer, sys.stderr.buffer
@@ -271,7 +271,7 @@ time.sleep(600)
 
 
 async def test_it_is_ready_once_it_says_so(watched: Watched) -> None:
-    """Its health is asked until the answer is yes: a connection that fails or a 503 is not."""
+    """It is asked for its health until it answers 200; failed connections and 503 do not count."""
     async with receiver(answer(200), answer(503), answer(503)) as health, aiohttp.ClientSession() as session:
         it = watched.child(WAIT, url=f"http://127.0.0.1:{health.port}")
         await it.start()
@@ -293,7 +293,7 @@ async def test_what_does_not_get_ready_is_said_with_its_last_answer(
 
 
 async def test_a_program_of_the_plan_starts_and_stops(watched: Watched, tmp_path: Path) -> None:
-    """The call centre as the plan describes it: ready on its port, logging as JSON, gone within its time."""
+    """The call centre as the plan describes it: ready on its port, logs JSON, stops within its time limit."""
     layout = Layout(tmp_path)
     plan = Plan(layout, choose_ports(layout, usual_first=False), {})
     write_configuration(layout, load_secrets(layout), plan.url("call-centre"))
@@ -307,7 +307,7 @@ async def test_a_program_of_the_plan_starts_and_stops(watched: Watched, tmp_path
     await it.stop()
     assert is_gone(pid)()
     assert watched.said("killing") == []
-    assert len(watched.said("WARNING A push without a good signature endpoint=bpbd-callcentre")) == 1
+    assert len(watched.said("WARNING A push without a valid signature endpoint=bpbd-callcentre")) == 1
 
 
 class _FullDisk(list[int | None]):

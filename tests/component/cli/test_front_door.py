@@ -6,8 +6,10 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
+from tenacity import AsyncRetrying, RetryCallState
 
-from services.cli.front_door import FrontDoor, Refused, TryAgain
+from services.cli import front_door
+from services.cli.front_door import FrontDoor, Refused, TryAgain, pause_before
 from services.cli.reference.synthetic_reports import ReferenceRequest
 from services.cli.run.draining import waiting_records
 from shared.domain.lanes import Channel
@@ -133,3 +135,49 @@ async def test_an_error_page_is_no_metrics(server: Receiver, door: FrontDoor, st
     server.otherwise = answer(status)
     with pytest.raises(TryAgain):
         await door.read_metrics("intake")
+
+
+async def test_sending_goes_on_until_it_is_accepted(
+    server: Receiver, door: FrontDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever says "not now" is tried again with the same body; the answer of the 202 comes back."""
+    monkeypatch.setattr(front_door, "FIRST_PAUSE", 0.002)
+    server.behaviours = [problem(503, "too_busy", {"Retry-After": "0"}), reset, problem(409, "in_progress")]
+    server.otherwise = answer(202, body=b'{"report_id": "7"}')
+    assert await door.send_until_accepted(REPORT) == {"report_id": "7"}
+    assert [push.json for push in server.pushes] == [REPORT.body] * 4
+
+
+async def test_sending_ends_when_its_time_is_up(
+    server: Receiver, door: FrontDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the seconds that were given, the last refusal is raised as it was."""
+    monkeypatch.setattr(front_door, "FIRST_PAUSE", 0.01)
+    server.otherwise = problem(503, "unavailable")
+    with pytest.raises(TryAgain, match="503 unavailable"):
+        await door.send_until_accepted(REPORT, seconds=0.1)
+    assert len(server.pushes) > 1
+
+
+async def test_a_definite_no_is_not_tried_again(server: Receiver, door: FrontDoor) -> None:
+    """422 is raised after one try."""
+    server.otherwise = problem(422, "invalid")
+    with pytest.raises(Refused):
+        await door.send_until_accepted(REPORT)
+    assert len(server.pushes) == 1
+
+
+@pytest.mark.parametrize(("asked", "at_least"), [(None, 0.2), (3.0, 3.0)])
+def test_those_refused_together_do_not_come_again_together(asked: float | None, at_least: float) -> None:
+    """The pause is what intake asked for, or a growing one, and differs from one sender to the next."""
+
+    def pause(tries: int) -> float:
+        state = RetryCallState(AsyncRetrying(), None, (), {})
+        state.attempt_number = tries
+        state.set_exception((TryAgain, TryAgain("503", asked), None))
+        return pause_before(state)
+
+    first = {pause(1) for _ in range(20)}
+    assert len(first) > 1
+    assert at_least <= min(first) <= max(first) <= at_least + front_door.FIRST_PAUSE
+    assert pause(10) <= max(front_door.LONGEST_PAUSE, at_least + front_door.FIRST_PAUSE)

@@ -14,9 +14,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from services.cli import front_door
 from services.cli.front_door import FrontDoor, Refused
 from services.cli.layout import Layout
-from services.cli.reference import seeding
 from services.cli.reference.seeding import AT_ONCE, SeedState, reference_requests, send_reference_data
 from shared.domain.lanes import Channel
 from tests.support.waiting import eventually
@@ -105,7 +105,7 @@ async def intake() -> AsyncIterator[Intake]:
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """An empty data folder, and no patience."""
-    monkeypatch.setattr(seeding, "FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(front_door, "FIRST_PAUSE", 0.002)
     return Layout(tmp_path)
 
 
@@ -119,7 +119,7 @@ async def test_everything_is_sent_once_with_its_channels_key(intake: Intake, lay
     seen: list[tuple[int, int]] = []
     assert await intake.send_all(layout, lambda confirmed, total: seen.append((confirmed, total))) == ALL
     state = SeedState.load(layout)
-    assert by_reference(intake.sent) == by_reference([one.body for one in reference_requests(state.now)])
+    assert by_reference(intake.sent) == by_reference([request.body for request in reference_requests(state.now)])
     assert state.confirmed == set(range(ALL))
     assert (set(intake.taken.values()), intake.wrong_keys) == ({1}, [])
     assert (seen[0], seen[-1], seen) == ((0, ALL), (ALL, ALL), sorted(seen))
@@ -159,14 +159,14 @@ async def test_interrupted_half_way_only_what_is_missing_is_sent(intake: Intake,
     assert first.cancelled()
     state = SeedState.load(layout)
     assert half - AT_ONCE <= len(state.confirmed) <= half
-    references = [str(one.body["source_reference"]) for one in reference_requests(state.now)]
+    references = [str(request.body["source_reference"]) for request in reference_requests(state.now)]
     tried = {reference: len(bodies) for reference, bodies in intake.bodies.items()}
 
     intake.treat = lambda _number, _tries: "take"
     assert await intake.send_all(layout) == ALL - len(state.confirmed)
     again = {reference for reference, bodies in intake.bodies.items() if len(bodies) > tried.get(reference, 0)}
     assert again == {references[number] for number in range(ALL) if number not in state.confirmed}
-    assert by_reference(intake.sent) == by_reference([one.body for one in reference_requests(state.now)])
+    assert by_reference(intake.sent) == by_reference([request.body for request in reference_requests(state.now)])
     assert SeedState.load(layout) == SeedState(state.now, set(range(ALL)))
 
 

@@ -90,7 +90,7 @@ async def test_a_service_looks_before_it_works(url: str, service: Migrated) -> N
     """Without tables, or with older ones, it says what to run; with newer ones it goes on, as in a rolling release."""
     engine = make_engine(url)
     async with engine.begin() as connection:
-        with pytest.raises(DatabaseUnavailable, match=f"run python -m services.{service.name}.migrate"):
+        with pytest.raises(DatabaseUnavailable, match=f"run `laksa migrate {service.name}`"):
             await check_revision(connection, service.revision, service.name)
     await upgrade(url, service.migrations)
     async with engine.begin() as connection:

@@ -49,7 +49,7 @@ async def service(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     """Each of the four services."""
     app = build_service(request.param, tmp_path)
     if request.param == "stats":
-        await app.state.feed.close()  # the live stream ends at once, or a GET of it would never return
+        await app.state.parts.feed.close()  # the live stream ends at once, or a GET of it would never return
     async with client_of(app) as client:
         yield Service(request.param, app, client)
 

@@ -194,7 +194,7 @@ async def test_a_slow_body_is_not_waited_for(tmp_path: Path) -> None:
         ("DELETE", "/v1/calls", 405),
         ("POST", "/health/live", 405),
         ("GET", "/", 404),
-        ("POST", "/v1/reports/", 404),
+        ("POST", "/v1/reports//", 404),
         ("POST", "/v1/%00", 404),
     ],
 )

@@ -21,5 +21,5 @@ async def test_a_receiver_that_fails_once_or_twice_is_no_warning(database_url: s
             for _ in range(4):
                 assert await service.push_due() == 1
                 service.clock.move(HOUR)
-    failed = [line["log_level"] for line in lines if line["event"] == "A push failed and will be tried again"]
+    failed = [line["log_level"] for line in lines if line["event"] == "A push failed, it will be tried again"]
     assert failed == ["info", "info", "warning", "warning"]

@@ -171,7 +171,7 @@ async def test_two_who_make_the_same_topics_at_once_both_succeed(broker: Embedde
 
 @dataclass
 class _CommandLine:
-    """``python -m services.cli.run.embedded_kafka``, once it has printed its address."""
+    """``laksa kafka``, once it has printed its address."""
 
     process: asyncio.subprocess.Process
     kafka: KafkaSettings
@@ -186,7 +186,7 @@ class _CommandLine:
 @asynccontextmanager
 async def _command_line(var: Path) -> AsyncIterator[_CommandLine]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.cli.run.embedded_kafka", "--var", str(var), "--port", "0"),
+        *(sys.executable, "-m", "services.cli.main", "kafka", "--var", str(var), "--port", "0"),
         cwd=PROJECT,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -1,5 +1,6 @@
 """The ack rule on a real Kafka: no good record is lost, every bad one is kept, and the partitions move on."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ async def _all_settled(echo: Echo) -> bool:
 async def test_bad_records_among_good_ones_cost_nobody_anything(echo: Echo, kafka: KafkaSettings) -> None:
     """Null and binary headers, tombstones, broken JSON called JSON: bad ones are kept, good ones answered once."""
     good = [_good(number) for number in range(60)]
-    mixed = [record for number, one in enumerate(good) for record in ([one, BAD[number % len(BAD)]])]
+    mixed = [record for pair in zip(good, itertools.cycle(BAD), strict=False) for record in pair]
     await write_raw(kafka, echo.topic, [*mixed, *ODD_BUT_GOOD])
 
     async with echo.running():
@@ -96,7 +97,7 @@ async def test_a_bad_deploy_stops_and_loses_nothing(
     echo.broken = True
 
     async with echo.running() as consumer:
-        await eventually(lambda: bool(echo.health.halted), 60)
+        await eventually(lambda: bool(echo.health.faults), 60)
         await eventually(lambda: _stopped(consumer), 30)
 
     given_up = {(record.value or b"") for record in await read_all(kafka, echo.dead)}
@@ -109,6 +110,19 @@ async def test_a_bad_deploy_stops_and_loses_nothing(
     answered = set(await _answers(echo))
     bodies = {_good(number)[0]: str(submitted(number).report_id) for number in range(40)}
     assert answered | {bodies[body] for body in given_up} == _ids(40)
+
+
+async def test_an_error_of_the_parser_hits_only_its_record(echo: Echo, kafka: KafkaSettings) -> None:
+    """An error that the parser should not raise costs one dead letter; the partitions move on."""
+    good = [_good(number) for number in range(20)]
+    echo.unparsable = frozenset({good[7][0] or b""})
+    await write_raw(kafka, echo.topic, good)
+
+    async with echo.running():
+        await eventually(lambda: _all_settled(echo), 30)
+
+    assert set(await _answers(echo)) == _ids(20) - {str(submitted(7).report_id)}
+    assert [record.value for record in await read_all(kafka, echo.dead)] == [good[7][0]]
 
 
 def _stopped(consumer: Consumer) -> bool:

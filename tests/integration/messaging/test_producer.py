@@ -77,7 +77,9 @@ async def test_more_than_a_batch_holds_is_stored_in_order(published: _Published)
     stored = await published.stored()
     assert len(stored) == len(sent)
     for key in (b"a", b"b"):
-        assert [value for own, value, _ in stored if own == key] == [one.value for one in sent if one.key == key]
+        assert [value for own, value, _ in stored if own == key] == [
+            record.value for record in sent if record.key == key
+        ]
 
 
 async def test_the_largest_records_are_stored_too(published: _Published) -> None:
@@ -86,7 +88,7 @@ async def test_the_largest_records_are_stored_too(published: _Published) -> None
 
     await published.producer.send_all(sent)
 
-    assert [value for _, value, _ in await published.stored()] == [one.value for one in sent]
+    assert [value for _, value, _ in await published.stored()] == [record.value for record in sent]
 
 
 async def test_nothing_of_a_set_with_a_record_too_large_is_sent(published: _Published) -> None:

@@ -45,12 +45,14 @@ def real_producer(kafka: KafkaSettings, *, deadline: timedelta = timedelta(secon
     return EventProducer(partial(make_client, kafka), deadline=deadline)
 
 
-async def write_raw(kafka: KafkaSettings, topic: str, records: Iterable[RawRecord]) -> None:
-    """Write values and headers as they are, null and binary ones too, spread over the partitions."""
+async def write_raw(
+    kafka: KafkaSettings, topic: str, records: Iterable[RawRecord], *, partition: int | None = None
+) -> None:
+    """Write values and headers as they are, null and binary ones too, to one partition or spread over all of them."""
     producer = AIOKafkaProducer(**connection_options(kafka), acks="all", max_request_size=2_000_000)
     await producer.start()
     try:
-        partitions = sorted(await producer.partitions_for(topic))
+        partitions = sorted(await producer.partitions_for(topic)) if partition is None else [partition]
         sent = [
             await producer.send(
                 topic, value=value, key=b"k", headers=headers, partition=partitions[number % len(partitions)]

@@ -1,4 +1,4 @@
-"""The merged log: readable lines, harmless whatever is in them, and nothing that happens to the terminal stops it."""
+"""The merged log: readable and harmless lines, a quiet screen, and no terminal fault stops it."""
 
 import os
 import subprocess
@@ -59,15 +59,15 @@ def rendered(**fields: Any) -> str:
 
 
 def test_a_json_line_is_time_name_message_and_values() -> None:
-    """What a service logs is shown as one line; what stands elsewhere already is not repeated."""
+    """A log line of a service is shown as one line, without fields that are shown elsewhere."""
     line = rendered(level="info", timestamp="2024-07-31T10:00:00+00:00", service="intake", message="Accepted", tries=2)
     clock, rest = line.split(" ", 1)
     assert [len(part) for part in clock.split(":")] == [2, 2, 2]
     assert rest.split() == ["intake", "Accepted", "tries=2"]
 
 
-def test_only_what_is_worse_than_info_says_its_level() -> None:
-    """A warning or an error stands out; the usual lines stay short."""
+def test_only_levels_above_info_are_shown() -> None:
+    """Warnings and errors show their level; other lines stay short."""
     assert "WARNING" in rendered(level="warning")
     assert "INFO" not in rendered(level="info")
 
@@ -78,8 +78,8 @@ def test_an_exception_follows_indented() -> None:
 
 
 @pytest.mark.parametrize("line", [b"Exception in thread main", b"[1, 2]", b"{}", b'{"no": "message"}', b"3", b""])
-def test_what_is_no_log_line_is_shown_as_it_is(line: bytes) -> None:
-    """Kafka's Java, a crash of the interpreter, JSON of another kind: nothing is left out."""
+def test_a_line_that_is_not_a_log_line_is_shown_unchanged(line: bytes) -> None:
+    """Output of the JVM, a crash of the interpreter, other JSON: nothing is left out."""
     assert render_line("kafka", line).plain.endswith(line.decode())
 
 
@@ -87,9 +87,9 @@ def test_what_is_no_log_line_is_shown_as_it_is(line: bytes) -> None:
     "part", ["message", "level", "timestamp", "exception", "value", pytest.param(HOSTILE, id="a name")]
 )
 def test_control_characters_and_markup_do_nothing(part: str) -> None:
-    """Escapes cannot reach the terminal from any part of a line, and square brackets are only that."""
+    """No part of a line can send escape sequences or markup to the terminal."""
     text = rendered(**{part: HOSTILE})
-    assert all(one.isprintable() or one == "\n" for one in text)
+    assert all(character.isprintable() or character == "\n" for character in text)
     assert "\n" not in text or part == "exception"
     if part not in {"level", "timestamp"}:
         assert "[bold red]x[/nothing]" in text
@@ -97,7 +97,7 @@ def test_control_characters_and_markup_do_nothing(part: str) -> None:
 
 @given(st.binary())
 def test_no_bytes_can_stop_the_log(line: bytes) -> None:
-    """Whatever a process writes is one harmless line."""
+    """Any bytes that a process writes become one harmless line."""
     assert render_line("x", line).plain.isprintable()
 
 
@@ -113,14 +113,14 @@ def test_no_bytes_can_stop_the_log(line: bytes) -> None:
     ],
 )
 def test_odd_fields_cannot_stop_the_log(line: bytes) -> None:
-    """A year without local time, values nested too deep: such a line is shown as well as it goes."""
+    """A year without local time or values nested too deeply: the rest of the line is still shown."""
     assert "intake" in render_line("intake", line).plain
 
 
 def test_each_process_has_its_own_file_with_its_lines_as_they_were(
     log: MergedLog, screen: StringIO, tmp_path: Path
 ) -> None:
-    """The files hold the bytes untouched, Kafka's in kafka.out beside the log that it writes itself."""
+    """The files contain the unchanged bytes; Kafka's output is in kafka.out beside the log that it writes itself."""
     log.take("intake", b'{"message": "one"}')
     log.take("kafka", b"\x1b[0m\xff")
     log.take("intake", b"two")
@@ -134,7 +134,7 @@ def test_each_process_has_its_own_file_with_its_lines_as_they_were(
 def test_a_large_file_is_set_aside_when_a_run_starts(
     log: MergedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    """What is larger than the limit becomes the one older file; smaller ones are continued. Nothing is lost."""
+    """A file above the limit is renamed, replacing the older one; smaller files are continued."""
     monkeypatch.setattr(merged_log, "KEEP_BYTES", 10)
     file, older = tmp_path / "intake.log", tmp_path / "intake.log.1"
     older.write_bytes(b"oldest")
@@ -147,8 +147,8 @@ def test_a_large_file_is_set_aside_when_a_run_starts(
 
 
 @pytest.mark.parametrize("fault", [OSError(5, "Input/output error"), UnicodeEncodeError("ascii", "�", 0, 1, "no")])
-def test_a_terminal_that_fails_costs_the_lines_on_it_and_nothing_else(tmp_path: Path, fault: Exception) -> None:
-    """The files go on, what could not be printed is not hoarded, and a terminal that is back shows what comes then."""
+def test_a_terminal_that_fails_loses_the_lines_on_it_and_nothing_else(tmp_path: Path, fault: Exception) -> None:
+    """The files continue, unprinted lines are dropped, and a terminal that works again shows new lines."""
     screen = GoneTerminal()
     screen.fault = fault
     log = MergedLog(Console(file=screen), tmp_path, show_lines=True)
@@ -163,7 +163,7 @@ def test_a_terminal_that_fails_costs_the_lines_on_it_and_nothing_else(tmp_path: 
 
 
 def test_a_closed_pipe_does_not_end_the_run(tmp_path: Path) -> None:
-    """`laksa run | head`: rich would exit the process where the reader has gone; the log goes on without a terminal."""
+    """`laksa run | head`: rich would exit the process when the pipe is closed; the log continues without a terminal."""
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -174,10 +174,10 @@ def test_a_closed_pipe_does_not_end_the_run(tmp_path: Path) -> None:
     assert (tmp_path / "intake.log").read_bytes() == b"one\ntwo\n"
 
 
-def test_a_full_disk_costs_the_lines_in_the_file_and_nothing_else(
+def test_a_full_disk_loses_the_lines_in_the_file_and_nothing_else(
     log: MergedLog, screen: StringIO, tmp_path: Path
 ) -> None:
-    """Where a file cannot be written the process is still read and shown: a full pipe would stop it."""
+    """If a file cannot be written, the process's output is still read and shown: a full pipe would block it."""
     (tmp_path / "intake.log").symlink_to("/dev/full")
     (tmp_path / "stats.log").mkdir()
     log.take("intake", b"one")

@@ -1,4 +1,4 @@
-"""The plan: what starts and stops in which order, and what each program is told."""
+"""The plan: the order of starting and stopping, and the settings of each program."""
 
 from pathlib import Path
 
@@ -7,10 +7,11 @@ import pytest
 from services.cli.layout import Layout
 from services.cli.run.plan import KAFKA_STOP_SECONDS, SERVICES, STAGES, STOP_SECONDS, STOP_STAGES, Plan
 from services.cli.run.ports import USUAL
+from services.cli.run.running import STOP_ALL_SECONDS
 from services.notifier.settings import NotifierSettings
 from shared.domain.lanes import Lane
 
-# who writes what the other reads
+# each pair is a writer and its reader
 WRITES_TO = [
     ("intake", "router-emergency"),
     ("intake", "router-routine"),
@@ -21,7 +22,6 @@ WRITES_TO = [
     ("notifier-emergency", "call-centre"),
     ("notifier-routine", "call-centre"),
 ]
-STOP_ALL_SECONDS = 20.0  # promised in the README
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def place(name: str, stages: tuple[tuple[str, ...], ...]) -> int:
 
 
 def test_everything_starts_once_and_stops_once() -> None:
-    """No program is forgotten on either way, or named twice; what all of them need stops after all."""
+    """Every program is in exactly one stage of each order; Kafka and PostgreSQL stop last."""
     starting = sorted(name for stage in STAGES for name in stage)
     assert starting == sorted((*SERVICES, "call-centre"))
     stopping = sorted(name for stage in STOP_STAGES for name in stage)
@@ -47,23 +47,23 @@ def test_everything_starts_once_and_stops_once() -> None:
 
 @pytest.mark.parametrize(("writer", "reader"), WRITES_TO)
 def test_readers_start_before_writers_and_stop_after_them(writer: str, reader: str) -> None:
-    """No report waits for a process that is still starting, and what is taken in last is still sent on."""
+    """No report waits for a process that is still starting, and the last accepted report is still forwarded."""
     assert place(reader, STAGES) <= place(writer, STAGES)
     assert place(reader, STOP_STAGES) >= place(writer, STOP_STAGES)
 
 
-def test_the_front_door_opens_last_and_closes_first() -> None:
-    """Nothing is accepted while something behind the door is missing."""
+def test_intake_starts_last_and_stops_first() -> None:
+    """Intake accepts nothing while a process behind it is missing."""
     assert STAGES[-1] == STOP_STAGES[0] == ("intake",)
 
 
 def test_all_stages_together_stop_within_what_is_promised(plan: Plan) -> None:
-    """Each stage's time is bounded, and the sum is below the README's 20 seconds."""
+    """Each stage has a time limit, and their sum is below the 20 seconds that the screen promises."""
     assert {plan.program(name).stop_seconds for name in (*SERVICES, "call-centre")} == {STOP_SECONDS}
     assert STOP_SECONDS * (len(STOP_STAGES) - 1) + KAFKA_STOP_SECONDS < STOP_ALL_SECONDS
 
 
-def test_each_program_listens_on_its_own_port_and_is_asked_there(plan: Plan) -> None:
+def test_each_program_listens_on_the_port_of_its_url(plan: Plan) -> None:
     """The address in run.json is where the process was told to listen."""
     for name in (*SERVICES, "call-centre"):
         program = plan.program(name)
@@ -74,16 +74,16 @@ def test_each_program_listens_on_its_own_port_and_is_asked_there(plan: Plan) -> 
 
 
 def test_the_lanes_share_no_database_and_no_process(plan: Plan) -> None:
-    """A SQLite file for each notifier and for stats; each lane's process is told its lane."""
+    """A SQLite file for each notifier and for stats; each lane's process gets its lane as an argument."""
     emergency, routine = (plan.program(f"notifier-{lane}") for lane in ("emergency", "routine"))
-    databases = {one.environment["LAKSA_DATABASE_URL"] for one in (emergency, routine, plan.program("stats"))}
+    databases = {program.environment["LAKSA_DATABASE_URL"] for program in (emergency, routine, plan.program("stats"))}
     assert len(databases) == 3
     assert list(emergency.command[-2:]) == ["--lane", "emergency"]
     assert list(routine.command[-2:]) == ["--lane", "routine"]
 
 
-def test_who_is_pushed_calls_back_to_the_lane_that_pushed(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A notifier's own settings read its public address from what the plan tells it."""
+def test_a_receiver_calls_back_to_the_lane_that_pushed(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notifier reads its own public address from the environment that the plan gives it."""
     program = plan.program("notifier-routine")
     for name, value in program.environment.items():
         monkeypatch.setenv(name, value)

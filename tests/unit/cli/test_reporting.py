@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from services.cli.inspect.reporting import Draft, is_settled, life_of
+from services.cli.inspect.reporting import Draft, flag_lines, is_settled, life_of
 from shared.domain.lanes import Channel
 
 HOSTILE = "\x1b[2J\x07[/] [red]Sari[/red]"
@@ -94,6 +94,19 @@ def test_what_others_wrote_is_shown_harmlessly(where: str) -> None:
     assert "[/] [red]Sari[/red]" in text
     assert "\x1b[2J" not in text
     assert "\x07" not in text
+
+
+def test_each_flag_is_shown_with_its_meaning() -> None:
+    """The code that intake gave and a sentence; a flag of a newer intake and a hostile one are shown harmlessly."""
+    lines = [line.plain for line in flag_lines({"flags": ["category_unknown", HOSTILE]})]
+    assert lines[0].startswith("flag category_unknown: The category code is not in the taxonomy.")
+    assert lines[1].endswith("[/] [red]Sari[/red]: This version does not know the flag.")
+    assert "\x1b" not in lines[1]
+
+
+def test_without_flags_nothing_is_shown_of_them() -> None:
+    """Also where an intake gives none."""
+    assert flag_lines({"flags": []}) == flag_lines({}) == []
 
 
 def test_only_what_was_typed_is_sent() -> None:

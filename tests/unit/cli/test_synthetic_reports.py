@@ -159,10 +159,10 @@ def test_the_constants_are_the_published_figures() -> None:
     with FIGURES.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             golden[row["set"]][row["key"]] = int(row["count"])
-    assert [{"total": one.total, **one.parts} for one in ALL_SETS] == list(golden.values())
+    assert [{"total": published.total, **published.parts} for published in ALL_SETS] == list(golden.values())
 
 
 def test_all_sets_sum_but_the_one_that_is_known_not_to() -> None:
     """LAKSA 2025 was published with a total that its parts do not give; it is kept as it is."""
-    assert [one for one in ALL_SETS if not one.sums] == [LAKSA_2025]
+    assert [published for published in ALL_SETS if not published.sums] == [LAKSA_2025]
     assert CALLS_112_TANGERANG_2024.total == 376

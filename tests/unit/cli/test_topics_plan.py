@@ -103,15 +103,16 @@ def test_missing_rules_are_made_and_unknown_ones_are_told() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("users: [", "cannot be read as YAML"),
-        ("nothing: 1", "must hold 'users:'"),
-        ("users: {}", "must hold 'users:'"),
-        ("users: {nobody: a-password-that-is-long}", "nothing is granted to: nobody"),
-        ("users: {stats: short}", "stats needs a password of 16 or more"),
-        ("users: {stats: 1234567890123456}", "stats needs a password of 16 or more"),
+        ("users: [", "line 1, column 9: not valid YAML"),
+        ("nothing: 1", "nothing: unknown key"),
+        ("users: {}", "users: Dictionary should have at least 1 item"),
+        ("users: {nobody: a-password-that-is-long}", "nobody.*nothing is granted to this user"),
+        ("users: {stats: a-password-that-is-long, stats: b}", "line 1: duplicate key `stats`"),
+        ("users: {stats: short}", "users.stats: String should have at least 16 characters"),
+        ("users: {stats: 1234567890123456}", "users.stats: Input should be a valid string"),
     ],
 )
-def test_a_users_file_that_does_not_do_is_refused_with_the_reason(tmp_path: Path, text: str, why: str) -> None:
+def test_an_invalid_users_file_is_refused_with_the_reason(tmp_path: Path, text: str, why: str) -> None:
     """And no password is ever quoted."""
     file = tmp_path / "users.yaml"
     file.write_text(text)

@@ -78,6 +78,20 @@ def test_a_file_that_cannot_be_used_is_said_so(tmp_path: Path, content: str) -> 
     assert "secret" not in str(caught.value)
 
 
+def test_every_fault_is_listed_duplicate_keys_with_their_lines(tmp_path: Path) -> None:
+    """A second list of channels would take all keys away in silence; an unknown key is named."""
+    file = tmp_path / "channels.yaml"
+    file.write_text("channels: [{name: web, key: secret}]\nchannels: [{name: fax, key: secret, key: secret}]\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_channels(file)
+    said = str(caught.value)
+    assert "line 2: duplicate key `channels`, first given in line 1" in said
+    assert "line 2: duplicate key `key`" in said
+    assert "channels.0.name: " in said
+    assert "channels.0.key: unknown key" in said
+    assert "secret" not in said
+
+
 def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
     """A missing file stops the start, with a message."""
     with pytest.raises(ConfigurationError, match="cannot be read"):

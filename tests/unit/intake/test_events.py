@@ -95,7 +95,7 @@ def test_an_answer_reaches_the_counts_without_note_and_name() -> None:
 
 
 def test_an_unreadable_call_keeps_its_bytes() -> None:
-    """Class 1: raw, at most 64 KiB, and not called JSON."""
-    record = unreadable_record(b"\xff" * 70_000, identity=UUID(int=9), received_at=NOW, traceparent=TRACE)
-    assert (record.topic, record.value) == ("reports.emergency.v1", b"\xff" * 65_536)
+    """Class 1: raw, at most 128 KiB, and not called JSON."""
+    record = unreadable_record(b"\xff" * 140_000, identity=UUID(int=9), received_at=NOW, traceparent=TRACE)
+    assert (record.topic, record.value) == ("reports.emergency.v1", b"\xff" * 131_072)
     assert dict(record.headers)["content-type"] == b"application/octet-stream"

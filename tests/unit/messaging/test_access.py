@@ -5,6 +5,7 @@ import pytest
 from shared.domain.lanes import Lane
 from shared.domain.taxonomy import default_taxonomy
 from shared.events import topics
+from shared.events.groups import groups_of, topics_by_group
 from shared.messaging import topic_specs
 from shared.messaging.access import Grant, Operation, all_grants, department_user, principals
 
@@ -47,6 +48,18 @@ def test_who_only_counts_sees_no_personal_data(service: str) -> None:
     readable = {spec.name for spec in topic_specs.all_topics(OPDS) if _may(service, spec.name, "read")}
 
     assert readable == ({topics.LIFECYCLE} if service == "stats" else set())
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_joins_its_own_groups_and_no_other(service: str) -> None:
+    """The groups are those of the one list; nobody can take another's partitions away."""
+    joined = {
+        group
+        for group in topics_by_group(OPDS)
+        if any(grant.covers(service, "group", group, "read") for grant in GRANTS)
+    }
+
+    assert joined == set(groups_of(service))
 
 
 @pytest.mark.parametrize("user", principals(OPDS))

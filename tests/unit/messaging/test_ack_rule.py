@@ -3,25 +3,14 @@
 Returning from `settle` acknowledges the records; raising gives them back to Kafka.
 """
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
 import pytest
-from prometheus_client import CollectorRegistry
 
-from shared.errors import BrokerUnavailable, DatabaseUnavailable, PermanentError, TransientError, UnreadableBody
+from shared.errors import BrokerUnavailable, DatabaseUnavailable, TransientError, UnreadableBody
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging import ack_rule
-from shared.messaging.ack_rule import AckRule, GroupStopped
-from shared.messaging.dead_letters import DeadLetters
-from shared.messaging.received import Record
-from shared.observability.metrics import MessagingMetrics
-from tests.support.builders.records import consumer_record
-from tests.support.kafka.producer import InMemoryProducer, headers
-
-TOPIC = "reports.emergency.v1"
-DEAD = "router.emergency.dlq.v1"
+from shared.messaging.ack_rule import GroupStopped
+from tests.support.apps.settling import DEAD, TOPIC, RuledConsumer
+from tests.support.kafka.producer import headers
 
 
 @pytest.fixture(autouse=True)
@@ -32,77 +21,9 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ack_rule, "NACK_SECONDS", 0.001)
 
 
-@dataclass
-class _Consumer:
-    """A rule whose events are the records' values, as text; ``fails``: what handling one of them raises, in turn."""
-
-    fails: dict[str, list[Exception]] = field(default_factory=dict)
-    handled: list[list[str]] = field(default_factory=list)
-    stops: list[str] = field(default_factory=list)
-    producer: InMemoryProducer = field(default_factory=InMemoryProducer)
-    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    rescues: bool = True
-
-    def __post_init__(self) -> None:
-        metrics = MessagingMetrics(self.registry)
-        self.rule: AckRule[str] = AckRule(
-            group="router-emergency",
-            parse=self._parse,
-            handle=self._handle,
-            producer=self.producer,
-            dead_letters=DeadLetters(
-                self.producer, service="router", lane="emergency", group="router-emergency", metrics=metrics
-            ),
-            metrics=metrics,
-            stopping=self.stopping,
-            stop_consuming=self.stops.append,
-            fallback=self._rescue if self.rescues else ack_rule.no_fallback,
-        )
-
-    async def settle(self, *values: str | bytes) -> None:
-        """Settle records with these values, in one batch."""
-        await self.rule.settle(_records(*values))
-
-    def outputs(self) -> list[str]:
-        """What was published on the handler's behalf."""
-        return [record.value.decode() for record in self.producer.on("out")]
-
-    def dead(self) -> list[tuple[bytes, str]]:
-        """Value and reason of each dead letter."""
-        return [(record.value, headers(record)["dlq-error-code"]) for record in self.producer.on(DEAD)]
-
-    def count(self, fate: str) -> float:
-        """How many records met this fate."""
-        labels = {"topic": TOPIC, "fate": fate}
-        return self.registry.get_sample_value("laksa_records_settled_total", labels) or 0.0
-
-    def _parse(self, record: Record) -> str:
-        try:
-            return (record.value or b"").decode()
-        except UnicodeDecodeError as error:
-            raise UnreadableBody("The body is not text") from error
-
-    async def _handle(self, events: Sequence[str]) -> Sequence[OutgoingRecord]:
-        self.handled.append(list(events))
-        for event in events:
-            if self.fails.get(event):
-                raise self.fails[event].pop(0)
-        return [OutgoingRecord("out", b"", f"out of {event}".encode(), []) for event in events]
-
-    def _rescue(self, record: Record, error: PermanentError) -> Sequence[OutgoingRecord]:
-        return [OutgoingRecord("rescued", b"", (record.value or b"")[:100] + b" " + error.code.encode(), [])]
-
-
-def _records(*values: str | bytes) -> list[Record]:
-    """Records of one partition, in order."""
-    as_bytes = [value.encode() if isinstance(value, str) else value for value in values]
-    return [consumer_record(value, topic=TOPIC, offset=offset) for offset, value in enumerate(as_bytes)]
-
-
 async def test_success_publishes_what_follows_and_acknowledges() -> None:
     """The whole batch is handled in one call, its outputs are published, nothing is dead-lettered."""
-    consumer = _Consumer()
+    consumer = RuledConsumer()
 
     await consumer.settle("a", "b")
 
@@ -114,7 +35,7 @@ async def test_success_publishes_what_follows_and_acknowledges() -> None:
 
 async def test_what_the_parser_refuses_is_dead_lettered_and_the_rest_handled() -> None:
     """A bad record among good ones costs the good ones nothing, and is rescued besides."""
-    consumer = _Consumer()
+    consumer = RuledConsumer()
 
     await consumer.settle("a", b"\xff", "b")
 
@@ -126,7 +47,7 @@ async def test_what_the_parser_refuses_is_dead_lettered_and_the_rest_handled() -
 
 async def test_a_batch_of_bad_records_only_is_acknowledged() -> None:
     """Nothing is left to handle, and the partition moves on."""
-    consumer = _Consumer()
+    consumer = RuledConsumer()
 
     await consumer.settle(b"\xff", b"\xfe")
 
@@ -136,7 +57,7 @@ async def test_a_batch_of_bad_records_only_is_acknowledged() -> None:
 
 async def test_a_permanent_error_takes_only_its_own_record() -> None:
     """The batch is taken apart: each record shows its own error, the others are done."""
-    consumer = _Consumer(fails={"b": [UnreadableBody("no"), UnreadableBody("no")]})
+    consumer = RuledConsumer(fails={"b": [UnreadableBody("no"), UnreadableBody("no")]})
 
     await consumer.settle("a", "b", "c")
 
@@ -148,7 +69,7 @@ async def test_a_permanent_error_takes_only_its_own_record() -> None:
 @pytest.mark.parametrize("error", [BrokerUnavailable("down"), DatabaseUnavailable("down"), TransientError("down")])
 async def test_a_transient_error_is_waited_out_in_place(error: TransientError) -> None:
     """What comes back within the waits is handled where it is; nobody else notices."""
-    consumer = _Consumer(fails={"a": [error, error]})
+    consumer = RuledConsumer(fails={"a": [error, error]})
 
     await consumer.settle("a")
 
@@ -159,7 +80,7 @@ async def test_a_transient_error_is_waited_out_in_place(error: TransientError) -
 
 async def test_a_transient_error_that_stays_gives_the_batch_back() -> None:
     """After the last wait the records return to Kafka: nothing is dead-lettered, nothing acknowledged."""
-    consumer = _Consumer(fails={"b": [DatabaseUnavailable("down")] * 10})
+    consumer = RuledConsumer(fails={"b": [DatabaseUnavailable("down")] * 10})
 
     with pytest.raises(DatabaseUnavailable):
         await consumer.settle("a", "b")
@@ -171,7 +92,7 @@ async def test_a_transient_error_that_stays_gives_the_batch_back() -> None:
 async def test_waiting_in_place_ends_before_kafka_takes_the_partition_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """No new try after the retry time: a handler longer than max.poll.interval would lose its partitions."""
     monkeypatch.setattr(ack_rule, "RETRY_SECONDS", 0.0)
-    consumer = _Consumer(fails={"a": [DatabaseUnavailable("down")] * 10})
+    consumer = RuledConsumer(fails={"a": [DatabaseUnavailable("down")] * 10})
 
     with pytest.raises(DatabaseUnavailable):
         await consumer.settle("a")
@@ -182,7 +103,7 @@ async def test_waiting_in_place_ends_before_kafka_takes_the_partition_away(monke
 
 async def test_a_stop_does_not_wait_for_a_retry() -> None:
     """Told to stop, the rule gives the record back at once."""
-    consumer = _Consumer(fails={"a": [DatabaseUnavailable("down")] * 10})
+    consumer = RuledConsumer(fails={"a": [DatabaseUnavailable("down")] * 10})
     consumer.stopping.set()
 
     with pytest.raises(DatabaseUnavailable):
@@ -193,7 +114,7 @@ async def test_a_stop_does_not_wait_for_a_retry() -> None:
 
 async def test_outputs_that_kafka_does_not_take_are_not_acknowledged() -> None:
     """R2: the offset moves only after every output is acknowledged."""
-    consumer = _Consumer()
+    consumer = RuledConsumer()
     consumer.producer.refused_topics = frozenset({"out"})
 
     with pytest.raises(BrokerUnavailable):
@@ -204,7 +125,7 @@ async def test_outputs_that_kafka_does_not_take_are_not_acknowledged() -> None:
 
 async def test_an_output_that_is_too_large_is_a_bad_record() -> None:
     """A record whose outputs Kafka will never take is dead-lettered instead of tried for ever."""
-    consumer = _Consumer()
+    consumer = RuledConsumer()
 
     await consumer.settle("x" * 300_000, "good")
 
@@ -215,7 +136,7 @@ async def test_an_output_that_is_too_large_is_a_bad_record() -> None:
 @pytest.mark.parametrize("topic", [DEAD, "rescued"])
 async def test_a_bad_record_stays_where_its_dead_letter_or_rescue_cannot_be_written(topic: str) -> None:
     """Dead letters are durable before the offset moves; else the record is not acknowledged."""
-    consumer = _Consumer()
+    consumer = RuledConsumer()
     consumer.producer.refused_topics = frozenset({topic})
 
     with pytest.raises(BrokerUnavailable):
@@ -226,7 +147,7 @@ async def test_a_bad_record_stays_where_its_dead_letter_or_rescue_cannot_be_writ
 
 async def test_an_unclassified_error_has_three_tries() -> None:
     """An error that our code did not expect may pass; one that stays is dead-lettered, with its class and no text."""
-    consumer = _Consumer(fails={"a": [KeyError("secret")] * 3, "b": [KeyError("secret")] * 10})
+    consumer = RuledConsumer(fails={"a": [KeyError("secret")] * 3, "b": [KeyError("secret")] * 10})
 
     await consumer.settle("a")
     assert consumer.outputs() == ["out of a"]
@@ -240,7 +161,7 @@ async def test_an_unclassified_error_has_three_tries() -> None:
 
 async def test_what_our_own_code_fails_on_is_rescued_too() -> None:
     """An emergency that crashes the handler is an emergency still."""
-    consumer = _Consumer(fails={"a": [KeyError()] * 10})
+    consumer = RuledConsumer(fails={"a": [KeyError()] * 10})
 
     await consumer.settle("a")
 
@@ -249,7 +170,7 @@ async def test_what_our_own_code_fails_on_is_rescued_too() -> None:
 
 async def test_a_rescue_never_returns_to_the_topic_that_failed() -> None:
     """It would fail there again, be rescued again, and grow for ever."""
-    consumer = _Consumer(fails={"a": [KeyError()] * 10})
+    consumer = RuledConsumer(fails={"a": [KeyError()] * 10})
     consumer.rule.fallback = lambda record, _error: [OutgoingRecord(TOPIC, b"", record.value or b"", [])]
 
     await consumer.settle("a")
@@ -261,7 +182,7 @@ async def test_a_rescue_never_returns_to_the_topic_that_failed() -> None:
 async def test_past_the_dead_letter_limit_the_consumer_stops_and_pages() -> None:
     """Five in a row are bad records; a sixth is a bad deploy: nothing more is dead-lettered or acknowledged."""
     bad = [f"bad{number}" for number in range(7)]
-    consumer = _Consumer(fails={value: [KeyError()] * 10 for value in bad})
+    consumer = RuledConsumer(fails={value: [KeyError()] * 10 for value in bad})
     for value in bad[:5]:
         await consumer.settle(value)
 
@@ -278,7 +199,7 @@ async def test_past_the_dead_letter_limit_the_consumer_stops_and_pages() -> None
 
 async def test_bad_records_have_no_limit() -> None:
     """What the parser refuses is the sender's fault, however much of it comes."""
-    consumer = _Consumer()
+    consumer = RuledConsumer()
 
     await consumer.settle(*[b"\xff"] * 200)
 
@@ -288,7 +209,7 @@ async def test_bad_records_have_no_limit() -> None:
 
 async def test_handled_again_the_same_follows() -> None:
     """A repeat after a lost acknowledgement publishes the same records: nothing is remembered in between."""
-    consumer = _Consumer()
+    consumer = RuledConsumer()
 
     await consumer.settle("a")
     await consumer.settle("a")

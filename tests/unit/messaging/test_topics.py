@@ -1,4 +1,4 @@
-"""Names, partitions and retention of the topics, as ``architecture.md`` settles them."""
+"""Names, partitions and retention of the topics: what producers, consumers and retention rules rely on."""
 
 import re
 from datetime import timedelta

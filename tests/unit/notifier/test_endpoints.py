@@ -59,6 +59,7 @@ endpoints:
     said = str(caught.value)
     assert all(f"endpoints.{number}" in said for number in range(5))
     assert "must be https" in said
+    assert "endpoints.3.colour: unknown key" in said
     assert "TOPSECRET" not in said
 
 
@@ -74,6 +75,28 @@ endpoints:
   - {id: other, opd: NASA, kind: subscribe}
 """,
         )
+
+
+def test_a_duplicate_key_is_a_fault_with_its_line_among_the_others(tmp_path: Path) -> None:
+    """The last of two addresses or lists would win in silence; the secret beside it is not quoted."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(
+            tmp_path,
+            """
+endpoints: []
+endpoints:
+  - id: a
+    opd: BPBD
+    kind: pigeon
+    secret: whsec_TOPSECRET
+    secret: whsec_TOPSECRET
+""",
+        )
+    said = str(caught.value)
+    assert "line 3: duplicate key `endpoints`, first given in line 2" in said
+    assert "line 8: duplicate key `secret`, first given in line 7" in said
+    assert "endpoints.0.kind" in said
+    assert "TOPSECRET" not in said
 
 
 @pytest.mark.parametrize("text", ["", "[]", "endpoints: 5", "endpoints: [", "other: []", "\x00"])

@@ -58,7 +58,7 @@ class _Setup:
 
 
 def _decision_in(records: list[OutgoingRecord]) -> ReportDecided:
-    (record,) = [one for one in records if one.topic == "lifecycle.v1"]
+    (record,) = [record for record in records if record.topic == "lifecycle.v1"]
     return ReportDecided.model_validate_json(record.value)
 
 
@@ -232,8 +232,11 @@ async def test_reports_that_differ_are_never_decided_alike() -> None:
     for report in (*reports, *reports):
         fresh, known = await _Setup().route(report), await seen.route(report)
 
-        assert [(one.topic, one.key, one.value) for one in known] == [(one.topic, one.key, one.value) for one in fresh]
-        assert [_without_trace(one) for one in known] == [_without_trace(one) for one in fresh]
+        assert [_content(record) for record in known] == [_content(record) for record in fresh]
+
+
+def _content(record: OutgoingRecord) -> tuple[str, bytes, bytes, dict[str, str]]:
+    return record.topic, record.key, record.value, _without_trace(record)
 
 
 def _without_trace(record: OutgoingRecord) -> dict[str, str]:
@@ -271,7 +274,7 @@ async def test_a_repeat_publishes_the_same_events() -> None:
     assert [record.value for record in first[:-1]] == [record.value for record in again[:-1]]
     before, after = _decision_in(first), _decision_in(again)
     assert before == after.model_copy(update={"decided_at": before.decided_at})
-    assert len({one for _, _, one, _ in identity(first)}) == len(first)
+    assert len({event for _, _, event, _ in identity(first)}) == len(first)
 
 
 async def test_the_lifecycle_holds_no_personal_data() -> None:

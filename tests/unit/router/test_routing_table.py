@@ -47,62 +47,62 @@ def test_the_packaged_table_names_all_that_the_taxonomy_does() -> None:
 @pytest.mark.parametrize(
     ("spoil", "fault"),
     [
-        (lambda one: one["categories"].pop("INF-PJU"), "version 2016-1: category INF-PJU: not covered"),
+        (lambda table: table["categories"].pop("INF-PJU"), "version 2016-1: category INF-PJU: not covered"),
         (
-            lambda one: one["categories"].update({"NEW-X": {"owner": "DLH"}}),
+            lambda table: table["categories"].update({"NEW-X": {"owner": "DLH"}}),
             "version 2016-1: category NEW-X: unknown category",
         ),
         (
-            lambda one: one["categories"]["INF-PJU"].update(owner="DISHUP"),
+            lambda table: table["categories"]["INF-PJU"].update(owner="DISHUP"),
             "version 2016-1: category INF-PJU: unknown OPD DISHUP",
         ),
         (
-            lambda one: one["categories"]["INF-PJU"].update(informed=["PLNN"]),
+            lambda table: table["categories"]["INF-PJU"].update(informed=["PLNN"]),
             "version 2016-1: category INF-PJU: unknown OPD PLNN",
         ),
         (
-            lambda one: one["categories"]["INF-PJU"].update(informed=["DISHUB"]),
+            lambda table: table["categories"]["INF-PJU"].update(informed=["DISHUB"]),
             "version 2016-1: category INF-PJU: DISHUB stands there twice",
         ),
         (
-            lambda one: one["categories"]["INF-PJU"].update(informed="PLN"),
+            lambda table: table["categories"]["INF-PJU"].update(informed="PLN"),
             "version 2016-1: category INF-PJU: `informed` must be a list",
         ),
-        (lambda one: one["categories"]["INF-PJU"].pop("owner"), "version 2016-1: category INF-PJU: has no owner"),
+        (lambda table: table["categories"]["INF-PJU"].pop("owner"), "version 2016-1: category INF-PJU: has no owner"),
         (
-            lambda one: one["categories"]["INF-PJU"].update(priority="P1"),
+            lambda table: table["categories"]["INF-PJU"].update(priority="P1"),
             "version 2016-1: category INF-PJU: `priority` means nothing here",
         ),
         (
-            lambda one: one["categories"].update({"INF-PJU": None}),
+            lambda table: table["categories"].update({"INF-PJU": None}),
             "version 2016-1: category INF-PJU: must be a mapping",
         ),
-        (lambda one: one.pop("categories"), "version 2016-1: categories: must be a mapping"),
-        (lambda one: one["call_types"].pop("ghost"), "version 2016-1: call_types: ghost is not covered"),
+        (lambda table: table.pop("categories"), "version 2016-1: categories: must be a mapping"),
+        (lambda table: table["call_types"].pop("ghost"), "version 2016-1: call_types: ghost is not covered"),
         (
-            lambda one: one["call_types"].update(normal="end"),
+            lambda table: table["call_types"].update(normal="end"),
             "version 2016-1: call_types: unknown call type normal (normal ones go by category)",
         ),
         (
-            lambda one: one["call_types"].update(prank="drop"),
+            lambda table: table["call_types"].update(prank="drop"),
             "version 2016-1: call_types: prank: must be end or triage",
         ),
         (
-            lambda one: one["call_types"].update(dropped="end"),
+            lambda table: table["call_types"].update(dropped="end"),
             "version 2016-1: call_types: dropped: must be triage, or nobody calls back",
         ),
-        (lambda one: one.pop("call_types"), "version 2016-1: call_types: must be a mapping"),
-        (lambda one: one.update(owner="x"), "version 2016-1: `owner` means nothing here"),
+        (lambda table: table.pop("call_types"), "version 2016-1: call_types: must be a mapping"),
+        (lambda table: table.update(owner="x"), "version 2016-1: `owner` means nothing here"),
         (
-            lambda one: one.update(version=2016.1),
+            lambda table: table.update(version=2016.1),
             "version 2016.1: `version` must be a text of ASCII characters, in quotes",
         ),
         (
-            lambda one: one.update(valid_from="2016-02-01"),
+            lambda table: table.update(valid_from="2016-02-01"),
             "version 2016-1: `valid_from` must be a time with its offset (as 2026-12-01T00:00:00+07:00)",
         ),
         (
-            lambda one: one.update(valid_to=one["valid_from"]),
+            lambda table: table.update(valid_to=table["valid_from"]),
             "version 2016-1: gap: nothing is valid after its `valid_to`; the last one stays open",
         ),
     ],
@@ -157,7 +157,7 @@ def test_versions_that_meet_are_taken(tmp_path: Path, ends: str | None) -> None:
     path = tmp_path / "table.yaml"
     path.write_text(yaml.safe_dump(_with_second_version("2026-12-01T00:00:00+07:00", ends)))
 
-    assert [one.version for one in load_routing_table(path, TAXONOMY).versions] == ["2016-1", "2026-1"]
+    assert [version.version for version in load_routing_table(path, TAXONOMY).versions] == ["2016-1", "2026-1"]
 
 
 def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
@@ -177,8 +177,11 @@ def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
         ("versions: []", "`versions` must be a list"),
         ("versions: [1]", "entry 1: must be a mapping"),
         ("versions: {", "line 1"),
-        ("versions:\n  - {version: a, version: b}", "version stands there twice"),
-        ("versions:\n  - {version: a, valid_from: 2026-13-45T00:00:00Z}", "month must be in 1..12"),
+        ("versions:\n  - {version: a, version: b}", "line 2: duplicate key `version`, first given in line 2"),
+        (
+            "versions:\n  - {version: a, valid_from: 2026-13-45T00:00:00Z}",
+            "line 2, column 30: not valid YAML: month must be in 1..12",
+        ),
         ("? [a]\n: b", "unhashable key"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The broker: one that was given, or Apache Kafka itself as a child process. It never matters to a client which."""
+"""The Kafka of a run: a given one, or an embedded Apache Kafka as a child process. Clients treat both alike."""
 
 from services.cli.run.embedded_kafka.cache import FetchProgress, Report
 from services.cli.run.embedded_kafka.embedded import EmbeddedKafka

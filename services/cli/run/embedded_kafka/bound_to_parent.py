@@ -1,12 +1,12 @@
-"""Become another program that the kernel ends with its parent. Run as a script; it imports nothing of ours.
+"""Become another program that the kernel kills when its parent ends. Run as a script; imports nothing of the project.
 
 ``python -I -S bound_to_parent.py <pid of the parent> [--user=<name>] <program> <arguments>``
 
-With ``--user``, which only root may say, it becomes that user first: changing the user later would undo the binding.
+With ``--user``, which needs root, it becomes that user first: changing the user later would undo the binding.
 
-Linux only: there, the kernel sends SIGKILL when the thread that started this process ends, and exec keeps that. Other
-systems have no such call: the program is started all the same, and outlives a parent that is killed with -9. The data
-lock then still refuses a second broker and names the process.
+Linux only: the kernel sends SIGKILL when the thread that started this process ends, and exec keeps that. Other systems
+have no such call: there the program outlives a parent that is killed with -9, and the data lock still refuses a second
+broker and names the process.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ def main() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before we were bound to it
-            sys.exit("the parent is gone")
+            sys.exit("the parent has ended")
     os.execv(program[0], program)  # noqa: S606  # becoming the given program is the point
 
 

@@ -1,4 +1,4 @@
-"""The per-user cache of Kafka's jars: fetched once, checked each time, then usable without a network."""
+"""The user's cache of Kafka's jars: fetched once, checked at each start, usable without a network."""
 
 import fcntl
 import hashlib
@@ -22,7 +22,7 @@ ATTEMPTS = 4
 
 @dataclass(frozen=True, slots=True)
 class FetchProgress:
-    """How far the fetching has come; ``line`` says in words what is being fetched."""
+    """How much has been fetched; ``line`` is the text for a progress bar."""
 
     bytes_done: int
     bytes_total: int
@@ -30,7 +30,7 @@ class FetchProgress:
 
     @property
     def line(self) -> str:
-        """One line for a person who waits."""
+        """One line for the screen."""
         return f"Fetching Apache Kafka: {self.jars_total} jars, {self.bytes_total / 1e6:.0f} MB, once"
 
 
@@ -38,7 +38,7 @@ Report = Callable[[FetchProgress], None]
 
 
 def report_nothing(_: FetchProgress) -> None:
-    """For callers that have nobody to tell."""
+    """For callers that show no progress."""
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
@@ -51,7 +51,7 @@ def cache_folder(environment: Mapping[str, str]) -> Path:
 
 
 class JarCache:
-    """Jars below a folder. Several processes may use it at once: one fetches, the others wait for it."""
+    """Jars below a folder. Several processes may use it at once: one fetches, the others wait."""
 
     def __init__(self, folder: Path, repository: MavenRepository) -> None:
         self._folder = folder / "jars"
@@ -82,7 +82,7 @@ class JarCache:
         except OSError as error:
             raise BrokerError(f"The cache cannot be written: {error}. Set LAKSA_CACHE_DIR to another folder") from error
         with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # freed by the kernel, however the holder ends
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel unlocks it, however the holder ends
             yield
 
     def _fetch(self, jars: Sequence[LockedJar], report: Report) -> None:
@@ -101,7 +101,7 @@ class JarCache:
         path.parent.mkdir(exist_ok=True)
         part = path.with_suffix(".part")
         try:
-            # no timeout over all: one try may take minutes on a slow connection, and a stalled one READ_TIMEOUT_S
+            # no overall timeout: one try may take minutes on a slow line, and READ_TIMEOUT_S ends a stalled one
             for attempt in stamina.retry_context(on=OSError, attempts=ATTEMPTS, timeout=None):
                 with attempt:
                     self._write(jar, part, tally)
@@ -109,7 +109,7 @@ class JarCache:
         except OSError as error:
             raise BrokerError(
                 f"{jar.coordinate} could not be fetched: {error}. Check the network (HTTPS_PROXY) and start again; "
-                "what is already there is kept"
+                "jars that were fetched are kept"
             ) from error
         finally:
             part.unlink(missing_ok=True)
@@ -126,13 +126,13 @@ class JarCache:
             os.fsync(file.fileno())
         if digest.hexdigest() != jar.sha256:
             raise JarMismatchError(
-                f"{jar.coordinate} as fetched has SHA-256 {digest.hexdigest()}, but {jar.sha256} is locked. It was "
-                "removed. Something between here and the repository changes files; fetch over another network"
+                f"{jar.coordinate} was fetched with SHA-256 {digest.hexdigest()}, but the lock file says {jar.sha256}. "
+                "It was removed. A proxy may have changed it; fetch over another network"
             )
 
 
 class _Tally:
-    """Adds up what all threads have written; a jar that is tried again starts from zero."""
+    """The number of bytes that all threads have written; a jar that is fetched again starts from zero."""
 
     def __init__(self, jars: Sequence[LockedJar], report: Report) -> None:
         self._done = {jar.coordinate: 0 for jar in jars}

@@ -1,4 +1,4 @@
-"""Several nodes of Apache Kafka on this machine, as a city would run them: copies, passwords, rules of access."""
+"""Several nodes of Apache Kafka on this machine, with replicas, passwords and access rules as in production."""
 
 import asyncio
 import json
@@ -6,8 +6,6 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from pydantic import SecretStr
 
@@ -16,6 +14,7 @@ from services.cli.run.embedded_kafka.config import ADMIN_USER, Cluster, Member, 
 from services.cli.run.embedded_kafka.embedded import HEAP_MIB, EmbeddedKafka
 from services.cli.run.embedded_kafka.ports import HOST, choose_port
 from services.cli.run.embedded_kafka.preparation import Membership, new_cluster_id
+from services.cli.run.embedded_kafka.runnable import RunnableBroker
 from shared.settings import KafkaSettings
 
 NODES = 3
@@ -23,15 +22,15 @@ PORTS_OF_A_NODE = 3
 PRIVATE = 0o600
 
 
-class EmbeddedCluster:
-    """Nodes below ``var``, each in a folder of its own (``var/kafka-1`` and so on). ``async with`` does all of it.
+class EmbeddedCluster(RunnableBroker):
+    """Nodes below ``var``, each in its own folder (``var/kafka-1`` and so on). ``async with`` runs them.
 
-    Nobody has a right in it but the administrator until somebody grants one (`laksa topics apply`). Started again on
-    the same folder it is the same cluster, on ports of its own again.
+    Only the administrator has any rights until others are granted (`laksa topics apply`). Started again on the same
+    folder it is the same cluster on other ports.
 
     Args:
         var: The folder for everything that changes; the nodes' passwords are in ``var/kafka-cluster.json``.
-        size: How many nodes; three are what a city would run.
+        size: How many nodes; production has three.
         heap_mib: Each JVM's largest heap, in MiB.
         variables: The environment that names the cache, Java and a mirror.
     """
@@ -51,13 +50,13 @@ class EmbeddedCluster:
         )
 
     def administrator(self) -> KafkaSettings:
-        """What may do everything: it makes users, topics and rules, on the nodes' own listener."""
+        """The connection of the administrator, who may make users, topics and rules, on the nodes' own listener."""
         settings = self._connection([member.nodes_port for member in self.cluster.members])
         admin = {"sasl_username": ADMIN_USER, "sasl_password": SecretStr(self.cluster.admin_password)}
         return settings.model_copy(update={"sasl_mechanism": "PLAIN", **admin})
 
     def connection(self, user: str, password: str) -> KafkaSettings:
-        """What a client needs to reach it as this user, by SCRAM-SHA-512."""
+        """The connection of this user, by SCRAM-SHA-512."""
         settings = self._connection([member.port for member in self.cluster.members])
         return settings.model_copy(update={"sasl_username": user, "sasl_password": SecretStr(password)})
 
@@ -87,21 +86,6 @@ class EmbeddedCluster:
         """End all nodes and unlock their data."""
         await asyncio.gather(*(node.stop() for node in self.nodes))
 
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.prepare)
-        try:
-            self.start()
-            await self.wait_ready()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
     def _connection(self, ports: list[int]) -> KafkaSettings:
         return KafkaSettings(
             bootstrap_servers=",".join(f"{HOST}:{port}" for port in ports),
@@ -114,7 +98,7 @@ class EmbeddedCluster:
 
 
 def _describe(var: Path, size: int) -> Cluster:
-    """The cluster of this folder: its id and passwords are made once, its ports are free ones of now."""
+    """The cluster of this folder: its id and passwords are made once, its ports are chosen at each start."""
     file = var.absolute() / "kafka-cluster.json"
     if not file.exists():
         made = {"id": new_cluster_id(), "node": secrets.token_urlsafe(24), "admin": secrets.token_urlsafe(24)}

@@ -1,4 +1,4 @@
-"""What the embedded Kafka is told: its server.properties and its command line. Pure."""
+"""The settings of the embedded Kafka: its server.properties and its command line. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ FEW_PARTITIONS = {
 PROMISES = {
     "auto.create.topics.enable": "false",
     "unclean.leader.election.enable": "false",
-    "offsets.retention.minutes": "43200",  # 30 days: a service that was off that long goes on where it stopped
+    "offsets.retention.minutes": "43200",  # 30 days: a service that was off for so long continues where it stopped
 }
 # After kill -9 a broker must wait until its own former session has ended; Kafka's default is 9 s.
 QUICK_RETURN = {
@@ -29,12 +29,12 @@ QUICK_RETURN = {
     "broker.heartbeat.interval.ms": "500",
     "group.initial.rebalance.delay.ms": "0",
 }
-# With the session above, what clients wait for when a node is killed: 3 s instead of 11 (measured, three nodes).
+# With the session above, clients wait 3 s instead of 11 when a node is killed (measured, three nodes).
 QUICK_FAILOVER = {
     "controller.quorum.election.timeout.ms": "1000",
     "controller.quorum.fetch.timeout.ms": "1000",
 }
-# Nobody may do anything that no rule allows. The nodes themselves and whoever makes the rules stand above them.
+# What no rule allows is denied. The nodes and the administrator are exempt from the rules.
 NODE_USER = "node"
 ADMIN_USER = "admin"
 ACCESS_RULES = {
@@ -42,8 +42,8 @@ ACCESS_RULES = {
     "allow.everyone.if.no.acl.found": "false",
     "super.users": f"User:{NODE_USER};User:{ADMIN_USER}",
 }
-# One city's load on one machine: fewer threads, no 128 MB for a log cleaner that has next to nothing to clean, and
-# index files of 1 MiB instead of 10 in each of some 250 partitions.
+# Sized for one city's load on one machine: fewer threads, 4 MiB instead of 128 for the log cleaner, and index files of
+# 1 MiB instead of 10 in each of some 250 partitions.
 SMALL = {
     "num.network.threads": "2",
     "num.io.threads": "4",
@@ -55,7 +55,7 @@ SMALL = {
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One node of a cluster: its number and its ports, for clients, for the other nodes, and as a controller."""
+    """One node of a cluster: its number, and its ports for clients, for other nodes, and as a controller."""
 
     id: int
     port: int
@@ -65,7 +65,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What all nodes of one cluster know of each other; the passwords are those of `NODE_USER` and `ADMIN_USER`."""
+    """What all nodes of a cluster know; the passwords are those of `NODE_USER` and `ADMIN_USER`."""
 
     id: str
     members: tuple[Member, ...]
@@ -74,11 +74,11 @@ class Cluster:
 
     @property
     def copies(self) -> int:
-        """Of each partition."""
+        """Replicas of each partition."""
         return min(MOST_COPIES, len(self.members))
 
     def admin_credentials(self) -> dict[str, str]:
-        """What aiokafka proves with that it is the administrator, on the nodes' own listener."""
+        """Aiokafka's options to connect as the administrator, on the nodes' own listener."""
         return {
             "security_protocol": "SASL_PLAINTEXT",
             "sasl_mechanism": "PLAIN",
@@ -88,7 +88,7 @@ class Cluster:
 
 
 def server_properties(*, port: int, controller_port: int, log_dir: Path) -> dict[str, str]:
-    """All settings of a single node that is broker and controller at once and asks nobody who they are.
+    """All settings of a single node that is broker and controller, without authentication.
 
     Raises:
         BrokerError: the data path holds a comma, which Kafka takes for the end of a path.
@@ -104,16 +104,16 @@ def server_properties(*, port: int, controller_port: int, log_dir: Path) -> dict
 
 
 def member_properties(cluster: Cluster, member: Member, *, log_dir: Path) -> dict[str, str]:
-    """All settings of one node of a cluster that lets in only who proves who they are.
+    """All settings of one node of a cluster with authentication.
 
-    Clients come by SCRAM-SHA-512. Their passwords are in the metadata that the nodes must first agree on, so the nodes
-    know each other, and the administrator, by PLAIN.
+    Clients use SCRAM-SHA-512. Their passwords are in the metadata that the nodes must first agree on, so the nodes and
+    the administrator use PLAIN.
 
     Raises:
         BrokerError: the data path holds a comma, which Kafka takes for the end of a path.
     """
     ports = {"CLIENTS": member.port, "NODES": member.nodes_port, "CONTROLLER": member.controller_port}
-    voters = (f"{one.id}@{HOST}:{one.controller_port}" for one in cluster.members)
+    voters = (f"{voter.id}@{HOST}:{voter.controller_port}" for voter in cluster.members)
     return {
         "controller.quorum.voters": ",".join(voters),
         "listeners": ",".join(f"{name}://{HOST}:{port}" for name, port in ports.items()),
@@ -135,7 +135,7 @@ def member_properties(cluster: Cluster, member: Member, *, log_dir: Path) -> dic
 
 
 def _plain_listener(name: str, cluster: Cluster) -> dict[str, str]:
-    """A listener with its own list of who may come in, and with what this node says of itself there."""
+    """A listener with its own list of users and passwords, and this node's own user."""
     known = {NODE_USER: cluster.node_password, ADMIN_USER: cluster.admin_password}
     users = " ".join(f'user_{user}="{password}"' for user, password in known.items())
     module = "org.apache.kafka.common.security.plain.PlainLoginModule required"
@@ -164,7 +164,7 @@ def _of_any_node(node_id: int, log_dir: Path, *, copies: int) -> dict[str, str]:
 
 
 def _copies(count: int) -> dict[str, str]:
-    """How many copies of everything, Kafka's own topics too, and how many must have a record before it counts."""
+    """Replicas of all topics, Kafka's own included, and how many must have a record before it is acknowledged."""
     needed = str(min_insync(count))
     return {
         "default.replication.factor": str(count),
@@ -178,12 +178,12 @@ def _copies(count: int) -> dict[str, str]:
 
 
 def min_insync(copies: int) -> int:
-    """All copies but one: one node may be away, and what is acknowledged is still on two of three."""
+    """All replicas but one: one node may be down, and an acknowledged record is still on two of three."""
     return max(1, copies - 1)
 
 
 def format_properties(settings: Mapping[str, str]) -> str:
-    """The text of a Java properties file; its escapes of backslashes and of what is not ASCII are those of JSON."""
+    """The text of a Java properties file; it escapes backslashes and non-ASCII characters as JSON does."""
     return "".join(f"{name}={json.dumps(value)[1:-1]}\n" for name, value in settings.items())
 
 
@@ -195,7 +195,7 @@ def java_options(*, java_major: int, heap_mib: int, log_file: Path) -> list[str]
         f"-Xmx{heap_mib}m",
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",  # the quick compiler only: starts sooner, and the load is small
-        "-XX:+ExitOnOutOfMemoryError",  # a broker that limps is worse than one that is started again
+        "-XX:+ExitOnOutOfMemoryError",  # a broker that is short of memory is worse than one that is restarted
         "-XX:-UsePerfData",
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={LOG_CONFIG.as_uri()}",

@@ -1,4 +1,4 @@
-"""One broker per data folder, whatever died how."""
+"""A lock that allows one broker per data folder."""
 
 import fcntl
 import os
@@ -8,15 +8,15 @@ from typing import Self
 
 from services.cli.run.embedded_kafka.errors import DataInUseError
 
-DYING_BROKER_S = 10.0  # how long a killed supervisor's Kafka may need until the kernel has ended it
+DYING_BROKER_S = 10.0  # how long the kernel may take to end the Kafka of a supervisor that was killed
 POLL_S = 0.05
 
 
 class DataLock:
-    """An advisory lock on a file in the data folder that names its owner.
+    """An advisory lock on a file in the data folder; the file contains the owner's process id.
 
-    Kafka inherits the open file, so the lock lasts as long as the supervisor or Kafka does, and the kernel frees it
-    when both are gone: there is no stale lock to remove after ``kill -9``.
+    Kafka inherits the open file, so the lock lasts as long as the supervisor or Kafka runs, and the kernel releases it
+    when both have ended: after ``kill -9`` there is no stale lock to remove.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,16 +25,16 @@ class DataLock:
 
     @property
     def descriptor(self) -> int:
-        """The open file that a child must inherit. Only while held."""
+        """The open file that a child must inherit, while the lock is held."""
         if self._descriptor is None:
             raise DataInUseError(f"{self._path} is not locked by this process: call prepare() first")
         return self._descriptor
 
     def acquire(self) -> Self:
-        """Take the lock; again by the same holder does nothing.
+        """Take the lock; does nothing if this object holds it.
 
         Raises:
-            DataInUseError: another process has it; the message says which.
+            DataInUseError: another process holds it; the message has its id.
         """
         if self._descriptor is not None:
             return self
@@ -51,13 +51,13 @@ class DataLock:
         return self
 
     def release(self) -> None:
-        """Let go; does nothing if it is not held."""
+        """Release the lock; does nothing if it is not held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def _wait_for(self, descriptor: int) -> None:
-        """Wait only while the owner is gone and its Kafka is still being ended."""
+        """Wait only while the owner has ended and its Kafka is still ending."""
         give_up = time.monotonic() + DYING_BROKER_S
         while True:
             try:

@@ -10,8 +10,6 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from services.cli.run.embedded_kafka import bound_to_parent
 from services.cli.run.embedded_kafka.cache import Report, report_nothing
@@ -21,6 +19,7 @@ from services.cli.run.embedded_kafka.errors import BrokerError, BrokerNotReadyEr
 from services.cli.run.embedded_kafka.ports import HOST
 from services.cli.run.embedded_kafka.preparation import Folders, Membership, Prepared, make_ready
 from services.cli.run.embedded_kafka.readiness import POLL_S, wait_until_answers
+from services.cli.run.embedded_kafka.runnable import RunnableBroker
 from shared.settings import KafkaSettings
 
 START_DEADLINE = timedelta(seconds=60)  # 2 s on an idle machine; a loaded one must not fail
@@ -28,17 +27,17 @@ STOP_DEADLINE = timedelta(seconds=15)
 HEAP_MIB = 256
 
 
-class EmbeddedKafka:
+class EmbeddedKafka(RunnableBroker):
     """One node below ``var``: settings and data in ``var/kafka``, its log in ``var/log/kafka.log``.
 
-    ``prepare()`` may take long and block (it fetches and formats); ``start()``, ``wait_ready()`` and ``stop()`` run it
-    as a child of this process. Whoever keeps its own children uses ``command()``, ``environment()`` and
-    ``inherited_files()`` instead of ``start()``. Started again, whatever ended it, it has the same port and data.
-    ``async with`` does all of it.
+    ``prepare()`` may block for long (it fetches and formats); ``start()``, ``wait_ready()`` and ``stop()`` run Kafka as
+    a child of this process. A caller that runs its own children uses ``command()``, ``environment()`` and
+    ``inherited_files()`` instead of ``start()``. After a restart Kafka has the same port and data. ``async with`` calls
+    ``prepare``, ``start``, ``wait_ready`` and ``stop``.
 
     Args:
         var: The folder for everything that changes.
-        port: The wanted port on the loopback address; another free one is taken where it is in use, or for None.
+        port: The wanted port on the loopback address; if it is taken, or None, a free one is used.
         heap_mib: The JVM's largest heap, in MiB.
         variables: The environment that names the cache, Java and a mirror.
         membership: Which node of a cluster it is (`cluster.py`); None for a single open node.
@@ -79,9 +78,9 @@ class EmbeddedKafka:
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def connection(self) -> KafkaSettings:
-        """What clients need to reach it; known once prepared. A cluster's node is reached through its cluster."""
+        """How clients reach it; known once prepared. Clients reach a node of a cluster through its cluster."""
         if self._membership is not None:
-            raise BrokerError("Ask the cluster how to reach it: a node alone does not know who you are")
+            raise BrokerError("A node of a cluster has no connection of its own: use EmbeddedCluster.connection")
         return KafkaSettings(
             bootstrap_servers=self.bootstrap_servers,
             security_protocol="PLAINTEXT",
@@ -93,14 +92,14 @@ class EmbeddedKafka:
         )
 
     def describe(self) -> str:
-        """One line for a person: which broker this is and what runs it."""
+        """One line for a person: the broker's version, address and Java."""
         prepared = self._ready_to_start()
         return f"embedded Apache Kafka {prepared.version} at {self.bootstrap_servers} on {prepared.java.describe()}"
 
     def prepare(self, report: Report = report_nothing) -> None:
         """Lock the data, fetch the jars, choose ports, write the settings and format the data once. Blocks.
 
-        Calling it again changes nothing, the ports included.
+        Calling it again changes nothing, not even the ports.
 
         Raises:
             BrokerError: something is missing, or another process uses the data; the message says what to do.
@@ -136,11 +135,11 @@ class EmbeddedKafka:
         return (self._lock.acquire().descriptor,)
 
     def start(self) -> None:
-        """Start it as a child: deaf to the terminal's Ctrl-C and, on Linux, ended with this process.
+        """Start it as a child that a Ctrl-C in the terminal does not reach and that, on Linux, ends with this process.
 
         Raises:
             BrokerError: it is not prepared, runs already, or this is not the main thread.
-            DataInUseError: another process has taken the data since.
+            DataInUseError: another process has locked the data since.
         """
         if threading.current_thread() is not threading.main_thread():
             raise BrokerError("Start Kafka from the main thread: Linux ends it with the thread that started it")
@@ -162,15 +161,15 @@ class EmbeddedKafka:
         """Return once a client gets an answer.
 
         Raises:
-            BrokerNotReadyError: the child ended or the deadline passed; the message ends with Kafka's last words.
+            BrokerNotReadyError: the child ended or the deadline passed; the message ends with Kafka's last log lines.
         """
         give_up = time.monotonic() + deadline.total_seconds()
 
         def still_worth_it() -> None:
             if self._process is not None and self._process.poll() is not None:
-                raise BrokerNotReadyError(self._last_words(f"Kafka ended with status {self._process.returncode}"))
+                raise BrokerNotReadyError(self._and_log(f"Kafka ended with status {self._process.returncode}"))
             if time.monotonic() > give_up:
-                raise BrokerNotReadyError(self._last_words(f"Kafka did not answer in {deadline.total_seconds():.0f} s"))
+                raise BrokerNotReadyError(self._and_log(f"Kafka did not answer in {deadline.total_seconds():.0f} s"))
 
         if self._membership is None:
             await wait_until_answers(HOST, self.port, still_worth_it=still_worth_it)
@@ -179,49 +178,34 @@ class EmbeddedKafka:
             await wait_until_answers(HOST, port, still_worth_it=still_worth_it, credentials=credentials)
 
     def kill(self) -> None:
-        """SIGKILL to the child, as a crash would end it; the data stay locked for its next start."""
+        """Send SIGKILL to the child, as in a crash; the data stay locked for its next start."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait(STOP_DEADLINE.total_seconds())
 
     async def end(self, deadline: timedelta = STOP_DEADLINE) -> None:
-        """End the child in order, by force after the deadline; the data stay locked for its next start."""
+        """Stop the child, by force after the deadline; the data stay locked for its next start."""
         if self._process is not None and not await _ends(self._process, signal.SIGTERM, deadline):
             await _ends(self._process, signal.SIGKILL, deadline)
         self._process = None
 
     async def stop(self, deadline: timedelta = STOP_DEADLINE) -> None:
-        """End the child, by force after the deadline, and unlock the data. Does nothing where nothing runs."""
+        """Stop the child, by force after the deadline, and unlock the data. Does nothing if nothing runs."""
         await self.end(deadline)
         self._lock.release()
-
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.prepare)
-        try:
-            self.start()
-            await self.wait_ready()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     def _ready_to_start(self) -> Prepared:
         if self._prepared is None:
             raise BrokerError("Call prepare() first: it fetches Kafka and chooses its port")
         return self._prepared
 
-    def _last_words(self, what: str) -> str:
+    def _and_log(self, what: str) -> str:
         said = [_tail(self.folders.console_file), _tail(self.folders.log_file)]
         return f"{what}. Its log is {self.folders.log_file}; the last lines:\n" + "\n".join(filter(None, said))
 
 
 async def _ends(process: subprocess.Popen[bytes], by: signal.Signals, deadline: timedelta) -> bool:
-    """Signal it and say whether it ended in time; asyncio's own child watching would want to have started it."""
+    """Send a signal and return whether the process ended in time. asyncio can only wait for processes it started."""
     give_up = time.monotonic() + deadline.total_seconds()
     process.send_signal(by)
     while process.poll() is None:

@@ -1,4 +1,4 @@
-"""What goes wrong with a broker of our own; every message says what the person can do."""
+"""Errors of the embedded broker; every message says what to do."""
 
 from shared.errors import LaksaError
 
@@ -8,11 +8,11 @@ class BrokerError(LaksaError):
 
 
 class JarMismatchError(BrokerError):
-    """A fetched jar is not the one that was locked."""
+    """A fetched jar has another checksum than the lock file says."""
 
 
 class NoJavaError(BrokerError):
-    """Neither the machine nor the Python packages offer a Java that runs Kafka."""
+    """Neither the machine nor the Python packages have a Java that runs Kafka."""
 
 
 class DataInUseError(BrokerError):

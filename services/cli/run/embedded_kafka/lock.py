@@ -1,4 +1,4 @@
-"""Makes ``kafka-jars.lock`` anew, for maintainers: ``make jars-lock VERSION=4.4.0``.
+"""Makes ``kafka-jars.lock`` anew, for maintainers: ``laksa maintain jars-lock``.
 
 It asks the machine's Maven (``mvn``, with whatever mirror it is set up for) for Kafka's runtime dependencies in a
 temporary folder, and writes down coordinate, SHA-256 and size of each. Only maintainers need Maven; nobody else does.
@@ -9,9 +9,6 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from services.cli.run.embedded_kafka.errors import BrokerError
 from services.cli.run.embedded_kafka.jars import LOCK_FILE, LockedJar, format_lock
@@ -73,20 +70,12 @@ def _measure(jars: Path, listed: str) -> LockedJar:
     return LockedJar(group, artifact, version, hashlib.sha256(content).hexdigest(), len(content))
 
 
-def main(
-    kafka: Annotated[str, typer.Option(help="Version of Apache Kafka")],
-    log4j: Annotated[str, typer.Option(help="Version of log4j-slf4j-impl: that of Kafka's own log4j-core")] = "2.25.5",
-    output: Annotated[Path, typer.Option(help="The file to write")] = LOCK_FILE,
-) -> None:
-    """Lock the jars of an Apache Kafka version by coordinate and SHA-256. Needs Maven (mvn)."""
-    try:
-        jars = resolve_jars(kafka, log4j)
-    except BrokerError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(code=1) from error
+def write_lock(kafka: str, log4j: str, output: Path = LOCK_FILE) -> str:
+    """Lock the jars of an Apache Kafka version by coordinate and SHA-256; returns what was written, in words.
+
+    Raises:
+        BrokerError: Maven is missing or does not find them.
+    """
+    jars = resolve_jars(kafka, log4j)
     output.write_text(format_lock(jars), encoding="utf-8")
-    typer.echo(f"{output}: {len(jars)} jars, {sum(jar.size for jar in jars) / 1e6:.0f} MB")
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    return f"{output}: {len(jars)} jars, {sum(jar.size for jar in jars) / 1e6:.0f} MB"

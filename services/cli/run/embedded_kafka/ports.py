@@ -1,18 +1,18 @@
-"""Ports on the loopback address that a broker keeps for its whole life."""
+"""Free ports on the loopback address."""
 
 import random
 import socket
 
 HOST = "127.0.0.1"
-# Below every system's ephemeral range: a client that keeps trying a port of that range while Kafka is down can be
-# given the very same port as its own end, connects to itself, and Kafka never gets the port back.
+# Below every system's ephemeral range: a client that retries a port of that range while Kafka is down can be given the
+# same port as its own end; it then connects to itself, and Kafka cannot bind the port.
 SEARCHED = range(20_000, 30_000)
 TRIES = 200
 PORTS = range(1, 65_536)
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen there now. Never for 0, which stands for any port."""
+    """Whether a server could listen on the port now. False for 0, which means any port."""
     if port not in PORTS:
         return False
     with socket.socket() as probe:

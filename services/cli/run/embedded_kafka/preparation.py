@@ -1,4 +1,4 @@
-"""What must be there before Kafka can start: jars, Java, ports, settings, and a formatted data folder."""
+"""Preparing Kafka's start: jars, Java, ports, settings, and a formatted data folder."""
 
 import base64
 import os
@@ -31,7 +31,7 @@ SERVER_JAR = "kafka_2.13"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """All that the command line of Kafka is made from."""
+    """What Kafka's command line is made from."""
 
     version: str
     java: Java
@@ -42,37 +42,37 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Which node of which cluster a Kafka is."""
+    """A Kafka's cluster and its node in it."""
 
     cluster: Cluster
     member: Member
 
     @property
     def name(self) -> str:
-        """Of its folder and its logs."""
+        """The name of its folder and its logs."""
         return f"kafka-{self.member.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where one Kafka keeps what."""
+    """The folders and files of one Kafka."""
 
     home: Path
     logs: Path
 
     @property
     def data(self) -> Path:
-        """The partitions; exists only if formatting was finished."""
+        """The partitions; exists only after formatting has finished."""
         return self.home / "data"
 
     @property
     def log_file(self) -> Path:
-        """Kafka's log, rotated."""
+        """Kafka's log, which it rotates."""
         return self.logs / f"{self.home.name}.log"
 
     @property
     def console_file(self) -> Path:
-        """What the JVM itself says."""
+        """The output of the JVM itself."""
         return self.logs / f"{self.home.name}.out"
 
 
@@ -85,12 +85,12 @@ def make_ready(
     report: Report,
     lock_file: int,
 ) -> Prepared:
-    """Fetch, choose, write and format, in this order; what is there already is kept.
+    """Fetch the jars, choose ports, write the settings and format the data; existing jars and data are kept.
 
-    A member of a cluster has the ports that the others were told of; a single node takes ``port`` or a free one.
+    A member of a cluster has the ports that the other members know; a single node takes ``port`` or a free one.
 
     Raises:
-        BrokerError: one of them is not possible; the message says what to do.
+        BrokerError: one of these steps fails; the message says what to do.
     """
     java = find_java(variables)
     locked = read_lock()
@@ -122,7 +122,7 @@ def _choose_settings(folders: Folders, port: int | None, membership: Membership 
 
 
 def _write_settings(file: Path, settings: Mapping[str, str]) -> None:
-    """Only the owner may read them: a cluster's hold passwords."""
+    """Only the owner may read them: those of a cluster contain passwords."""
     file.touch(mode=0o600)
     file.chmod(0o600)
     file.write_text(format_properties(settings), encoding="ascii")
@@ -131,7 +131,7 @@ def _write_settings(file: Path, settings: Mapping[str, str]) -> None:
 def _format(
     folders: Folders, prepared: Prepared, settings: Mapping[str, str], new: Sequence[str], lock_file: int
 ) -> None:
-    """Format beside the real place and move it there, so that a half-formatted folder is never started on."""
+    """Format another folder and rename it, so that Kafka never starts on a half-formatted one."""
     unfinished = folders.home / "data.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     config = folders.home / "format.properties"
@@ -154,5 +154,5 @@ def _format(
 
 
 def new_cluster_id() -> str:
-    """Kafka's form of a UUID: 22 characters of URL-safe base64; the first byte keeps it from starting with a dash."""
+    """Kafka's form of a UUID: 22 characters of URL-safe base64; the first byte prevents a dash at the start."""
     return base64.urlsafe_b64encode(b"L" + secrets.token_bytes(15)).decode().rstrip("=")

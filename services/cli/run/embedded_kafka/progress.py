@@ -1,4 +1,4 @@
-"""A bar for whoever waits while Kafka is fetched."""
+"""A progress bar while Kafka is fetched."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from services.cli.run.embedded_kafka.cache import FetchProgress, Report
 
 @contextmanager
 def fetch_bar(console: Console) -> Iterator[Report]:
-    """A ``report`` for ``prepare()``. Draws nothing if nothing is fetched; writes a plain line where no terminal is."""
+    """A ``report`` for ``prepare()``. Draws nothing if nothing is fetched; without a terminal it prints one line."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
 

@@ -1,4 +1,4 @@
-"""Whether a broker really answers: a client of the kind that the services use asks it for its metadata."""
+"""Waiting until a broker answers a client like those of the services, which asks for its metadata."""
 
 import asyncio
 import contextlib
@@ -16,11 +16,11 @@ async def wait_until_answers(
 ) -> None:
     """Return once the broker answers; ``still_worth_it`` is called before each try and raises to give up.
 
-    ``credentials`` are aiokafka's own options, for a broker that lets in only whom it knows.
+    ``credentials`` are options of aiokafka for a broker with authentication.
     """
     while True:
         still_worth_it()
-        # aiokafka logs an error for each refused connection, so it is asked only when somebody listens.
+        # aiokafka logs an error for each refused connection, so it is used only once the port is open.
         if await _listens(host, port) and await _answers(f"{host}:{port}", credentials or {}):
             return
         await asyncio.sleep(POLL_S)

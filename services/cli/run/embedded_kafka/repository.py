@@ -1,4 +1,4 @@
-"""Where jars come from: the Maven repository that PyPI's ``maven-artifact`` knows."""
+"""The Maven repository that jars are fetched from, whose address the package ``maven-artifact`` knows."""
 
 import os
 import ssl
@@ -22,8 +22,8 @@ READ_TIMEOUT_S = 60  # between two chunks, not for the whole jar
 class MavenRepository:
     """Reads jars by coordinate.
 
-    ``maven-artifact`` by itself waits for ever and prints; its resolver and requestor alone do neither when they are
-    told so. ``address`` names a mirror instead of the repository that the package knows.
+    The downloader of ``maven-artifact`` has no timeout and prints; its resolver and requestor are used without it.
+    ``address`` names a mirror instead of the repository that the package knows.
     """
 
     def __init__(self, address: str | None = None) -> None:
@@ -48,7 +48,7 @@ class MavenRepository:
 
         Raises:
             BrokerError: the repository does not have it, or its certificate cannot be verified.
-            OSError: the network failed on the way; trying again may help.
+            OSError: the network failed; trying again may help.
         """
         address = self._downloader.resolver.uri_for_artifact(
             self._client.Artifact(jar.group, jar.artifact, jar.version)
@@ -68,8 +68,8 @@ class MavenRepository:
             except requests.HTTPError as error:
                 raise _refusal(address, jar, _status_of_closed(error)) from error
         raise BrokerError(
-            f"The certificate of the repository that {jar.coordinate} comes from cannot be verified. Behind a proxy "
-            "with its own authority, set REQUESTS_CA_BUNDLE or SSL_CERT_FILE to a PEM file that holds it."
+            f"The certificate of the repository of {jar.coordinate} cannot be verified. Behind a proxy with its own "
+            "authority, set REQUESTS_CA_BUNDLE or SSL_CERT_FILE to a PEM file that contains it."
         )
 
     def _request(self, address: str, trusted: bool | str) -> "requests.Response":  # noqa: FBT001  # requests' own type
@@ -80,7 +80,7 @@ class MavenRepository:
 
 
 def _trusted_by_the_machine() -> list[str]:
-    """Authorities besides those that requests trusts: it looks at neither SSL_CERT_FILE nor the system's own."""
+    """Authorities besides those of requests, which reads neither SSL_CERT_FILE nor the system's own."""
     paths = ssl.get_default_verify_paths()
     return [path for path in (paths.cafile, paths.capath) if path and os.access(path, os.R_OK)]
 
@@ -94,7 +94,7 @@ def _status_of_closed(error: "requests.HTTPError") -> int:
 
 
 def _refusal(address: str, jar: LockedJar, status: int) -> Exception:
-    """A 5xx or 429 may pass; any other status stays."""
+    """A 5xx or 429 may be temporary; any other status is final."""
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return OSError(f"the repository answers {status}")
     return BrokerError(

@@ -1,4 +1,4 @@
-"""Which broker it is: the given one, else one of our own."""
+"""Which broker is used: the given one, else an embedded one."""
 
 import os
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ DEFAULT_PORT = 9092
 
 @dataclass(frozen=True, slots=True)
 class GivenBroker:
-    """A broker that somebody else runs; there is nothing to start or stop."""
+    """A broker that runs elsewhere; there is nothing to start or stop."""
 
     settings: KafkaSettings
 
     def connection(self) -> KafkaSettings:
-        """What clients need to reach it."""
+        """How clients reach it."""
         return self.settings
 
     def describe(self) -> str:
-        """One line for a person: which broker this is."""
+        """One line for a person: the broker's address and protocol."""
         return f"given Kafka at {self.settings.bootstrap_servers} ({self.settings.security_protocol})"
 
 
 def resolve_broker(var: Path, *, port: int | None = DEFAULT_PORT) -> GivenBroker | EmbeddedKafka:
-    """Choose the broker, and touch neither: ``LAKSA_KAFKA_BOOTSTRAP_SERVERS``, else the embedded one below ``var``.
+    """The broker at ``LAKSA_KAFKA_BOOTSTRAP_SERVERS`` if set, else an embedded one below ``var``. Starts nothing.
 
     Both have ``connection()`` and ``describe()``; only the embedded one has a process.
     """

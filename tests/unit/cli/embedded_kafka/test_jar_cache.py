@@ -104,7 +104,7 @@ def test_a_jar_of_another_sha256_is_refused_and_removed(maven: MavenServer, cach
     jar = maven.publish("tool", b"what was locked")
     maven.files[maven.path_of(jar)] = b"what somebody made of it"
 
-    with pytest.raises(JarMismatchError, match=rf"org\.example\.city:tool:1\.0 .*{jar.sha256} is locked"):
+    with pytest.raises(JarMismatchError, match=rf"org\.example\.city:tool:1\.0 .*the lock file says {jar.sha256}"):
         cache.provide([jar])
 
     assert len(maven.asked) == 1
@@ -198,7 +198,7 @@ def test_the_progress_adds_up(maven: MavenServer, cache: JarCache) -> None:
     total = sum(jar.size for jar in jars)
     assert told[0] == FetchProgress(0, total, 5)
     assert told[-1] == FetchProgress(total, total, 5)
-    assert all(0 <= one.bytes_done <= total for one in told)
+    assert all(0 <= progress.bytes_done <= total for progress in told)
 
 
 def test_nothing_is_told_when_nothing_is_fetched(maven: MavenServer, cache: JarCache) -> None:

@@ -1,0 +1,1 @@
+"""Commands for developers and maintainers: schemas, AsyncAPI, routing tables, lock files."""

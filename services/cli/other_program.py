@@ -1,0 +1,22 @@
+"""Commands whose code belongs to a service: `laksa` becomes that service's own program.
+
+The import contract "Only Kafka is between the services" holds for the command line too, so it does not import a
+service. It replaces its own process by that program in the same interpreter, so that signals and the exit code need no
+forwarding.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from services.cli.settings import PROJECT
+
+
+def become(module: str, arguments: Sequence[str] = ()) -> NoReturn:
+    """Run ``python -m module`` with these arguments in place of this process."""
+    sys.stdout.flush()
+    # -P: a folder named `services` where the command is called must not be taken for ours
+    path = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-P", "-m", module, *arguments]
+    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path})  # noqa: S606  # our own program, no shell

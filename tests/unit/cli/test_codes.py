@@ -1,0 +1,55 @@
+"""``laksa categories`` and ``laksa opds``: every code with its facts, and whole lines in a pipe."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from services.cli.inspect.codes import category_table, lane_text, opd_table, print_table
+from shared.domain.taxonomy import Priority, default_taxonomy
+
+TAXONOMY = default_taxonomy()
+
+
+def printed(table: Table) -> list[list[str]]:
+    """The lines below the heading, as words."""
+    file = io.StringIO()
+    print_table(table, Console(file=file, width=20))
+    return [line.split() for line in file.getvalue().splitlines()[1:]]
+
+
+def test_every_category_has_a_line() -> None:
+    """Code, name, department in charge, priority and lane, in the order of the taxonomy."""
+    lines = printed(category_table())
+    assert [line[0] for line in lines] == list(TAXONOMY.categories)
+    lamp = TAXONOMY.categories["INF-PJU"]
+    assert ["INF-PJU", *lamp.name_id.split(), "DISHUB", lamp.priority, *lane_text(lamp).split()] in lines
+
+
+def test_every_department_has_a_line() -> None:
+    """Code, name, kind, and the number of its categories, which add up to all of them."""
+    lines = printed(opd_table())
+    assert [line[0] for line in lines] == list(TAXONOMY.opds)
+    assert sum(int(line[-1]) for line in lines) == len(TAXONOMY.categories)
+
+
+@pytest.mark.parametrize(
+    ("priority", "lane"),
+    [("P1", "emergency"), ("P2", "routine, from 112 emergency"), ("P3", "routine"), ("P4", "routine")],
+)
+def test_the_lane_is_that_of_the_rules(priority: str, lane: str) -> None:
+    """Priority 1 is an emergency from everywhere, priority 2 from 112 alone."""
+    categories = [one for one in TAXONOMY.categories.values() if one.priority is Priority(priority)]
+    assert categories
+    assert {lane_text(category) for category in categories} == {lane}
+
+
+@pytest.mark.parametrize("table", [category_table, opd_table])
+def test_a_pipe_gets_whole_lines(table: Callable[[], Table]) -> None:
+    """A narrow terminal wraps; what is not a terminal gets one line for each code, and nothing is cut."""
+    file = io.StringIO()
+    print_table(table(), Console(file=file, width=20))
+    assert "…" not in file.getvalue()
+    assert len(file.getvalue().splitlines()) == 1 + table().row_count
