@@ -94,6 +94,7 @@ async def test_a_cold_run_a_second_one_and_what_a_script_reads(stack: Stack) -> 
     assert "total: stats says 377, published is 376" in printed
 
 
+@pytest.mark.slow("kills in turn")
 @pytest.mark.parametrize(("what", "database"), [("everything", "sqlite"), ("the supervisor", "postgres")])
 async def test_killed_half_way_through_the_sending(stack: Stack, what: str, database: str) -> None:
     """Nothing is left behind, and the next run sends what is missing: the table is right and all is counted once."""
