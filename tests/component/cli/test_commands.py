@@ -84,7 +84,7 @@ def test_rebuild_counts_anew(folder: Path) -> None:
     url = f"sqlite+aiosqlite:///{folder / 'made.db'}"
     laksa(folder, "migrate", "stats", LAKSA_DATABASE_URL=url)
     variables = {"LAKSA_DATABASE_URL": url, "LAKSA_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
-    assert laksa(folder, "rebuild", **variables) == (0, "0 reports counted again\n")
+    assert laksa(folder, "rebuild", **variables) == (0, "0 reports recounted\n")
 
 
 def test_vendor_check_compares_without_a_network(folder: Path) -> None:
