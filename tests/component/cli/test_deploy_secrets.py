@@ -97,7 +97,7 @@ def test_it_never_writes_over_anything(deployment: Deployment) -> None:
     endpoints = deployment.secrets / "endpoints.yaml"
     endpoints.write_text("endpoints: []\n", encoding="utf-8")
     before = {file: file.read_bytes() for file in [deployment.environment, *deployment.secrets.iterdir()]}
-    assert make(deployment) == "all secrets are there already\n"
+    assert make(deployment) == "all secrets exist already\n"
     assert {file: file.read_bytes() for file in before} == before
 
 
