@@ -87,11 +87,11 @@ async def running_pipeline(directory: Path) -> AsyncIterator[Pipeline]:
             *(_service(protected, directory / f"router-{lane}", "router", lane) for lane in Lane),
             _notifier(protected, directory / "notifier", department.url),
         ]
-        for one in others:
+        for service in others:
             stack.push_async_callback(one.kill_if_running)
             await one.launch()
         intake = await stack.enter_async_context(intake_process(directory, protected.as_user("intake")))
-        await asyncio.gather(*(eventually(one.is_ready, READY_SECONDS) for one in (*others, intake)))
+        await asyncio.gather(*(eventually(service.is_ready, READY_SECONDS) for service in (*others, intake)))
         yield Pipeline(protected, intake.url)
 
 

@@ -66,7 +66,7 @@ async def _read_the_same(pipeline: Pipeline, read: Reader, report_id: str, opd: 
     topic = topics.opd(opd, lane)
     ours = await pipeline.arrived(topic, report_id)
     records = await read(pipeline.as_department(opd), topic, len(await read_all(pipeline.kafka, topic)))
-    [seen] = [one for one in records if one.key == report_id]
+    [seen] = [record for record in records if record.key == report_id]
     assert seen.headers == text_headers(ours.headers)
     assert seen.body == ours.value
     return seen
@@ -140,7 +140,7 @@ async def _accepted_from(pipeline: Pipeline, channel: Channel) -> Record:
 
     async def is_there() -> bool:
         records = await read_all(pipeline.kafka, topics.reports(Lane.ROUTINE))
-        found.extend(one for one in records if json.loads(one.value or b"")["channel"] == channel)
+        found.extend(record for record in records if json.loads(record.value or b"")["channel"] == channel)
         return bool(found)
 
     await eventually(is_there, 30)
