@@ -67,10 +67,11 @@ nothing without Kafka. Intake validates every field, and answers when the report
 
 112 calls, {calls_per_second:g} a second; the baseline is intake with nothing else to do. At the same time a separate
 process offers routine reports in an open loop: {times} times as many a second as intake accepted just before, through
-{connections} connections, independent of the responses. Past {in_hand} reports in hand
-(`LAKSA_REPORTS_IN_HAND`) intake refuses routine ones with 503 and `Retry-After`, after delaying the answer by
-{hold:.1f} s, so that a connection cannot ask again at once; 112 calls and reports of the emergency lane are never refused. Reports that were offered while
-every connection waited for an answer were not sent. The promise for emergencies is a p99 of at most {promise:.0f} ms.
+{connections} connections, independent of the responses. Past {in_hand} reports in hand (`LAKSA_REPORTS_IN_HAND`)
+intake refuses routine ones with 503 and `Retry-After`, after delaying the answer by {hold:.1f} s, so that a
+connection cannot ask again at once; 112 calls and reports of the emergency lane are never refused. Reports that were
+offered while every connection waited for an answer were not sent. The promise for emergencies is a p99 of at most
+{promise:.0f} ms.
 
 {calls}
 

@@ -90,9 +90,7 @@ async def busy_notifier(directory: Path) -> AsyncIterator[tuple[ServiceProcess, 
     """A real notifier without Kafka whose departments have reports; the process, and the deliveries' ids."""
     url, path = sqlite_url(directory / "notifier.db"), directory / "endpoints.yaml"
     await upgrade(url, PROJECT / "services/notifier/migrations")
-    path.write_text(
-        yaml.safe_dump({"endpoints": [endpoint.model_dump(mode="json") for endpoint in KNOWN]}), encoding="utf-8"
-    )
+    path.write_text(yaml.safe_dump({"endpoints": [entry.model_dump(mode="json") for entry in KNOWN]}), encoding="utf-8")
     async with notifier(url, KNOWN) as before:
         for number in range(REPORTS):
             await before.inbox.take_in([assigned(report(number)), assigned(report(number), "DINKES")])

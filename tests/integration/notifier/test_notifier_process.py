@@ -1,4 +1,4 @@
-"""The real process on the real Kafka: pushed, acknowledged, stopped, killed, started again."""
+"""The notifier process on a real Kafka: push, acknowledgement, stop, kill and restart."""
 
 import asyncio
 import signal
@@ -74,9 +74,7 @@ class Running(ServiceProcess):
 async def running(kafka: KafkaSettings, directory: Path, *known: Endpoint) -> AsyncIterator[Running]:
     """A ready notifier of the emergency lane with these endpoints."""
     path = directory / "endpoints.yaml"
-    path.write_text(
-        yaml.safe_dump({"endpoints": [endpoint.model_dump(mode="json") for endpoint in known]}), encoding="utf-8"
-    )
+    path.write_text(yaml.safe_dump({"endpoints": [entry.model_dump(mode="json") for entry in known]}), encoding="utf-8")
     producer = make_client(kafka)
     await producer.start()
     port = unused_port()
