@@ -109,7 +109,7 @@ async def test_a_department_reads_an_emergency(pipeline: Pipeline, read: Reader)
 
 
 async def test_who_only_should_know_is_told_so(pipeline: Pipeline, read: Reader) -> None:
-    """The second department of a report reads the same body, under another id and role."""
+    """An informed department reads the same body with another id and role."""
     report_id = await pipeline.report(category="DIS-POHON", text="Pohon miring")
 
     owner = await _read_the_same(pipeline, read, report_id, "DISBUDPARMAN", Lane.ROUTINE)
@@ -169,7 +169,7 @@ async def test_the_javascript_example_works_as_printed(pipeline: Pipeline, kafka
 
 
 async def test_a_department_answers_with_kcat(pipeline: Pipeline) -> None:
-    """A shell script can answer too: no CloudEvents header is asked of a department."""
+    """A department can answer with kcat, because its updates need no CloudEvents headers."""
     report_id = await pipeline.report(category="ENV-SAMPAH", text="Sampah di kali")
     await pipeline.arrived(topics.opd("DLH", Lane.ROUTINE), report_id)
     at = datetime.now(UTC).isoformat()
@@ -183,7 +183,7 @@ async def test_a_department_answers_with_kcat(pipeline: Pipeline) -> None:
 
 
 async def test_a_department_sees_nothing_of_another(pipeline: Pipeline, read: Reader) -> None:
-    """With its own password, any client is refused at another's topic."""
+    """A department's client is refused on another department's topics."""
     with pytest.raises(AssertionError, match=r"(?i)authoriz"):
         await read(pipeline.as_department("DISHUB"), topics.opd("BPBD", Lane.EMERGENCY), 1)
 

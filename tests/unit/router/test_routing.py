@@ -198,7 +198,7 @@ async def test_any_report_ends_in_one_decision_and_valid_headers(
 async def test_a_decision_is_written_as_its_model_writes_it(
     decided_at: datetime, received_at: datetime, flags: list[str], **fields: Any
 ) -> None:
-    """A decision made from cached parts is byte for byte `ReportDecided`, for the first report of a kind and the next."""
+    """A decision made from cached parts equals `ReportDecided` byte for byte, for the first of a kind and the next."""
     made = submitted(received_at=received_at, flags=tuple(flags), **fields)
     report = ReportSubmitted.model_validate_json(made.model_dump_json())
     setup = _Setup(now=decided_at)

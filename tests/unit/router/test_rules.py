@@ -131,7 +131,7 @@ def test_an_unknown_call_type_counts_as_normal(call_type: str) -> None:
 
 
 def test_an_impossible_place_is_triaged_and_the_departments_know_at_once() -> None:
-    """Class 6: with an impossible location the Live Room is the owner, and fire brigade and PLN are informed at once."""
+    """Class 6: an impossible location makes the Live Room the owner; fire brigade and PLN are informed at once."""
     decision = decide(_inputs("FIR-KEBAKARAN", location_suspect=True), TABLE)
 
     assert isinstance(decision, Triaged)
