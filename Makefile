@@ -1,6 +1,6 @@
 # Every command of the project; `make` alone lists them. They need make and Python 3.11 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run up down ps test test-faults test-cluster soak bench lint format clean lock jars-lock vendor env-example
+.PHONY: help setup setup-dev run up down ps test test-slow test-faults test-cluster soak bench lint format clean lock jars-lock vendor env-example
 
 BIN := .venv/bin
 # Tiers from fast to slow, so that a fault shows early. Two tests of the first ones at a time: they wait for no clock.
@@ -63,17 +63,20 @@ ps: ## what of it runs, and how healthy it is
 	@$(NEED_ENGINE)
 	@docker compose --profile demo ps --all
 
-test: setup-dev ## all tests but the slow ones below, on an embedded Apache Kafka
-	@$(if $(filter $(SIDE_BY_SIDE),$(TIERS)),$(BIN)/python -m pytest -n 2 $(call tier_folders,$(filter $(SIDE_BY_SIDE),$(TIERS))) $(ARGS))
-	@$(if $(filter-out $(SIDE_BY_SIDE),$(TIERS)),$(BIN)/python -m pytest $(call tier_folders,$(filter-out $(SIDE_BY_SIDE),$(TIERS))) $(ARGS))
+test: setup-dev ## every promise and every part, on an embedded Apache Kafka, in some 15 minutes
+	@$(if $(filter $(SIDE_BY_SIDE),$(TIERS)),$(BIN)/python -m pytest -n 2 -m "not slow" $(call tier_folders,$(filter $(SIDE_BY_SIDE),$(TIERS))) $(ARGS))
+	@$(if $(filter-out $(SIDE_BY_SIDE),$(TIERS)),$(BIN)/python -m pytest -m "not slow" $(call tier_folders,$(filter-out $(SIDE_BY_SIDE),$(TIERS))) $(ARGS))
 
-test-faults: setup-dev ## many replicas, and three nodes of Kafka, killed and stopped under load, in some 10 minutes
+test-slow: setup-dev ## what make test leaves out, faults and soak included, in some 30 minutes; says what it holds
+	@exec $(BIN)/python -m pytest -m slow tests $(ARGS)
+
+test-faults: setup-dev ## a part of test-slow: many replicas, and three nodes of Kafka, killed and stopped under load, in some 10 minutes
 	@exec $(BIN)/python -m pytest tests/faults $(ARGS)
 
 test-cluster: setup-dev ## integration and faults on three nodes of Kafka with passwords, in some 25 minutes
 	@LAKSA_TEST_KAFKA_NODES=3 exec $(BIN)/python -m pytest tests/integration tests/faults $(ARGS)
 
-soak: setup-dev ## memory over 200,000 reports, in some 10 minutes
+soak: setup-dev ## a part of test-slow: memory over 200,000 reports, in some 10 minutes
 	@exec $(BIN)/python -m pytest tests/soak -s $(ARGS)
 
 bench: setup-dev ## ratios against plain baselines, in some 8 minutes; writes docs/benchmarks.md

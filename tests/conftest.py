@@ -1,6 +1,7 @@
 """What holds for every test: logs go where pytest captures them, and properties are about truth, not about speed."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -10,6 +11,7 @@ from tests.support.databases.engines import chosen_postgres
 from tests.support.docker_engine import engine_answers
 from tests.support.kafka.brokers import describe_kafka
 from tests.support.leaks import LeakLog, leak_log, no_leaks
+from tests.support.slow import EXPRESSION, describe_slow, mark_slow_folders
 
 # one slow example on a busy machine is no counterexample
 hypothesis.settings.register_profile("laksa", deadline=None)
@@ -21,6 +23,17 @@ def pytest_report_header() -> str:
     postgres = chosen_postgres()
     databases = postgres.described if postgres else "no PostgreSQL"
     return f"laksa: {describe_kafka()}; {databases}; {'a' if engine_answers() else 'no'} Docker engine answers"
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whole folders as slow."""
+    mark_slow_folders(items, Path(__file__).parent)
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """What a run of the slow tests holds."""
+    return describe_slow(items) if config.option.markexpr == EXPRESSION else []
 
 
 @pytest.fixture(scope="session", autouse=True)

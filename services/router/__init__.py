@@ -1,1 +1,1 @@
-"""The router: report in, department's topic out, and one decision record per report."""
+"""The router: reads reports, writes each to the departments' topics and publishes one decision per report."""

@@ -29,7 +29,7 @@ from shared.process.health import Health
 
 
 def build_app(settings: RouterSettings) -> Starlette:
-    """The router of one lane: consumes while the app's lifespan lasts, answers ops over HTTP.
+    """The router of one lane: consumes during the app's lifespan and serves the ops routes.
 
     Raises:
         RoutingTableError: the routing table cannot be used; every fault is listed.
@@ -44,7 +44,7 @@ def build_app(settings: RouterSettings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        gc.freeze()  # what is loaded by now stays; no collection needs to walk it again
+        gc.freeze()  # objects loaded at start live as long as the process; later collections skip them
         async with background_tasks(stopping, tasks=[consumer.run], stop=[consumer.stop]):
             yield
 
@@ -62,7 +62,7 @@ def build_consumer(
     health: Health,
     stopping: asyncio.Event,
 ) -> Consumer:
-    """The consumer of one lane, round the use case; all that it publishes goes through the producer.
+    """The consumer of one lane and its use case; everything that it publishes goes through ``producer``.
 
     Raises:
         RoutingTableError: the routing table cannot be used; every fault is listed.

@@ -34,7 +34,7 @@ SENDS = (
 
 
 def consumer_rows(lane: Lane, routing: Routing, waiting: WaitingReports) -> Sequence[ConsumerRow[Incoming]]:
-    """What the router of a lane reads: no emergency ever waits for others of its batch."""
+    """What the router of a lane reads; emergencies are read one by one, so that none waits for others of a batch."""
     return (
         ConsumerRow(
             Subscription(
@@ -52,7 +52,7 @@ def consumer_rows(lane: Lane, routing: Routing, waiting: WaitingReports) -> Sequ
 
 
 def report_parser(lane: Lane) -> Callable[[Record], Incoming]:
-    """A parser for the lane's topic; only the emergency lane brings what intake itself could not read."""
+    """A parser for the lane's topic; only the emergency lane carries reports that intake could not read."""
     parse_report = event_parser({SUBMITTED: ReportSubmitted})
     if lane is not Lane.EMERGENCY:
         return parse_report

@@ -1,6 +1,6 @@
 """Check a routing table before it is released: ``laksa routing lint FILE``.
 
-Ends with 0 where the table can be released, else with 1 and every fault on a line of its own.
+Exits with 0 if the table can be released; otherwise with 1 after printing one line per fault.
 """
 
 import argparse
@@ -15,10 +15,10 @@ from shared.domain.taxonomy import default_taxonomy
 
 
 def release_faults(new: RoutingTable, released: RoutingTable, now: datetime) -> list[str]:
-    """What forbids replacing ``released`` by ``new`` at ``now``.
+    """The faults that forbid replacing ``released`` by ``new`` at ``now``.
 
-    Reports received in the past were decided by the released versions; a repeat has to decide the same again, so the
-    past must not change: no version may start, change, move or vanish there.
+    A repeated report must be decided as before, by the version valid when it was received. So no version may start,
+    change, move or be removed in the past.
     """
     faults: list[str] = []
     before = {version.version: version for version in released.versions}

@@ -1,4 +1,4 @@
-"""What the router counts."""
+"""The router's metrics."""
 
 from collections.abc import Callable
 
@@ -53,5 +53,5 @@ class RouterMetrics:
             self._triaged.labels(self._lane, decision.rule).inc()
 
     def watch(self, oldest_seconds: Callable[[], float]) -> None:
-        """Ask for the age of the oldest undecided report at each scrape."""
+        """Call ``oldest_seconds`` at each scrape for the age of the oldest undecided report."""
         self._undecided.set_function(oldest_seconds)

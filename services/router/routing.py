@@ -1,4 +1,4 @@
-"""The use case: a report comes in; its own bytes go to each department in charge, one decision to the lifecycle."""
+"""The use case: send a report's own bytes to each department in charge, and one decision to the lifecycle topic."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -27,14 +27,15 @@ from shared.observability.logs import log_context, logger
 from shared.observability.tracing import child_of
 
 SOURCE = "/laksa/router"
-PLANS = 2_048  # kept at once, some 6 KB each; 36 categories of 6 channels, live and suspect, are some hundreds
+# At most, about 6 KB each; 36 categories of 6 channels, with and without a suspect place, are some hundreds.
+PLANS = 2_048
 
 log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableReport:
-    """An emergency whose body nobody could parse: intake kept the bytes, a person has to look at them."""
+    """An emergency that intake could not parse; it kept the bytes for a person to read."""
 
     record: Record
 
@@ -43,7 +44,7 @@ Incoming = Received[ReportSubmitted] | UnreadableReport
 
 
 def utc_now() -> datetime:
-    """The present, aware."""
+    """The current time, with its time zone."""
     return datetime.now(UTC)
 
 
@@ -58,7 +59,7 @@ class _Assignment:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """All that reports which are decided alike have in common: made for the first of them, then filled in."""
+    """Everything that reports with the same decision share; made once, then filled in for each report."""
 
     decision: Decision
     assigned: Sequence[_Assignment]
@@ -71,7 +72,7 @@ class _Plan:
         return orjson.dumps({**self.fact, "report_id": report_id, "inputs": inputs, "decided_at": decided_at})
 
     def is_of_codes(self, report: ReportSubmitted) -> bool:
-        """Whether channel, category and mode have the shape of codes: anything else may be endless, and differs."""
+        """Whether channel, category and mode have the form of codes; a plan for free text fits no other report."""
         inputs = self.fact["inputs"]
         said = (report.channel, report.category, report.mode)
         return said == (inputs["channel"], inputs["category"], inputs["mode"])
@@ -79,7 +80,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """When a set of reports is decided: as such, as a body has it, and as a header has it."""
+    """The time at which a set of reports is decided: as a datetime, as body text and as a header value."""
 
     at: datetime
     text: str
@@ -135,8 +136,8 @@ class Routing:
     """Routes the reports of one lane.
 
     Safe to run twice: every id is derived from the submitted event's, and the table version valid at ``received_at``
-    decides. Only ``decided_at``, ``ce_time`` and the span in ``traceparent`` tell when it really ran, so a repeat
-    differs there; whoever dedups by ``ce_id`` keeps the first.
+    decides. Only ``decided_at``, ``ce_time`` and the span in ``traceparent`` depend on when it ran, so a repeat
+    differs there; a reader that deduplicates by ``ce_id`` keeps the first.
     """
 
     def __init__(
@@ -154,16 +155,16 @@ class Routing:
         return len(self._plans)
 
     async def route_reports(self, incoming: Sequence[Incoming]) -> Sequence[OutgoingRecord]:
-        """What follows from reports: one record per target, and one decision per report."""
+        """Return one record per target and one decision per report."""
         return self.decide_reports(incoming)
 
     def decide_reports(self, incoming: Sequence[Incoming]) -> list[OutgoingRecord]:
-        """As `route_reports`, for whoever has no event loop."""
-        moment = _Moment.of(self._now())  # one for all of them
+        """As `route_reports`, for callers without an event loop."""
+        moment = _Moment.of(self._now())  # the same for all of them
         return [record for report in incoming for record in self._records_of(report, moment)]
 
     def fallback(self, record: Record, error: PermanentError) -> Sequence[OutgoingRecord]:
-        """A bad record of the emergency lane is an emergency still: besides its dead letter, the Live Room gets it."""
+        """A bad record of the emergency lane is still an emergency: the Live Room gets it besides the dead letter."""
         return [self._raw(record, f"Nobody could read this emergency ({error.code}); a person has to")]
 
     def _records_of(self, incoming: Incoming, now: _Moment) -> Sequence[OutgoingRecord]:
@@ -181,7 +182,7 @@ class Routing:
             OutgoingRecord(
                 topic=assignment.topic,
                 key=key,
-                # untouched: serialising again costs 28 % and could lose what a newer intake added
+                # unchanged bytes: serialising again costs 28 % and could drop fields of a newer intake
                 value=incoming.body,
                 headers=assignment.headers.fill(
                     event_id_text(attributes.id, "report.assigned", assignment.opd), key, now.header, trace
@@ -200,9 +201,9 @@ class Routing:
         return records
 
     def _plan_of(self, report: ReportSubmitted) -> _Plan:
-        """The plan for a report, found again by all that can make a difference to it.
+        """The plan for a report, cached by everything that the decision depends on.
 
-        To decide and lay out each report anew costs four times as much.
+        Making a plan for each report costs four times as much.
         """
         key: Hashable = (
             self._table.valid_at(report.received_at).version,
@@ -216,13 +217,13 @@ class Routing:
         if plan is None:
             plan = _plan_for(report, self._table, self._lane)
             if plan.is_of_codes(report):
-                if len(self._plans) >= PLANS:  # whoever invents categories must not fill the memory
+                if len(self._plans) >= PLANS:  # invented categories must not fill the memory
                     self._plans.clear()
                 self._plans[key] = plan
         return plan
 
     def _raw(self, record: Record, why: str) -> OutgoingRecord:
-        """The record's bytes for the Live Room's emergency topic. Reads nothing that could fail."""
+        """The record's bytes as an event for the Live Room's emergency topic. Reads nothing that could fail."""
         self._metrics.unreadable.inc()
         headers = text_headers(record.headers)
         position = (record.topic, record.partition, record.offset)
@@ -236,7 +237,7 @@ class Routing:
             time=self._now(),
             traceparent=child_of(headers.get("traceparent")),
             extensions={
-                # a drill stays one; whatever else it says, it must reach a person
+                # a drill stays a drill; with any other mode it must reach a person
                 "mode": Mode.EXERCISE if headers.get("ce_mode") == Mode.EXERCISE else Mode.LIVE,
                 "opd": TRIAGE_OPD,
                 "role": OWNER,

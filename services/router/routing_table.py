@@ -1,6 +1,6 @@
-"""Reading the routing table: from YAML to versions that can be decided with, or to a list of all that is wrong.
+"""Read the routing table from YAML and check it; the result is its versions, or a list of all faults.
 
-What the file looks like is said at the top of ``routing-table.yaml``.
+The top of ``routing-table.yaml`` describes the format.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,7 +75,7 @@ class _Reading:
         categories = self._categories(where, row.get("categories"))
         starts = row.get("valid_from")
         if len(self.faults) > before or not _is_aware(starts):
-            return None  # a bad date is told by `_date_faults`
+            return None  # `_date_faults` reports a bad date
         return TableVersion(
             str(name),
             starts,
@@ -155,7 +155,7 @@ def _seam_faults(this: Mapping[str, Any], following: Mapping[str, Any]) -> Itera
     start, end = following["valid_from"], this.get("valid_to")
     if start <= this["valid_from"]:
         yield f"{names}: overlap: the later one in the file must start later"
-    elif _is_aware(end) and end != start:  # left out, a version ends where the next one starts
+    elif _is_aware(end) and end != start:  # without `valid_to` a version ends where the next one starts
         fault = "gap" if end < start else "overlap"
         yield f"{names}: {fault}: one ends at {end.isoformat()}, the other starts at {start.isoformat()}"
 

@@ -1,4 +1,4 @@
-"""The decision itself: a total, pure function from what is known of a report to who gets it, and why."""
+"""The routing decision: a total, pure function from a report's known facts to its departments and the reason."""
 
 import re
 from bisect import bisect_right
@@ -43,7 +43,7 @@ class Triaged:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Nobody needs to act; the report is counted and goes nowhere."""
+    """Nobody needs to act; the report is counted and sent to nobody."""
 
     outcome: ClassVar[str] = "ended"
     rule: str
@@ -68,7 +68,7 @@ class Responsibility:
 
 
 class TableVersion:
-    """One version of the routing table, with every answer that it can give made in advance."""
+    """One version of the routing table, with every possible decision prepared in advance."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class TableVersion:
         self.category_unknown = self._triaged("category:unknown", "The routing table does not know the category")
 
     def says_the_same_as(self, other: "TableVersion") -> bool:
-        """Whether both decide every report alike, whatever their names and dates."""
+        """Whether both make the same decision for every report; names and dates may differ."""
         return (self.categories, self.ended, self.triaged) == (other.categories, other.ended, other.triaged)
 
     def _ended(self, kind: CallType) -> Ended:
@@ -107,8 +107,8 @@ class TableVersion:
         return Routed(f"category:{code}", self.version, f"{who.owner} is in charge of {code}", who.targets())
 
     def _suspect(self, code: str, who: Responsibility) -> Triaged:
-        # The Live Room has to find out where it is, so it owns the clock. The departments that the category names are
-        # informed at once all the same: an ambulance must not wait until somebody has corrected a map.
+        # The Live Room has to find the place, so it owns the clock. The category's departments are informed at once
+        # nevertheless: an ambulance must not wait until somebody has corrected a map.
         others = tuple(opd for opd in (who.owner, *who.informed) if opd != TRIAGE_OPD)
         why = f"The place of this {code} report cannot be right; the Live Room has to find it"
         return self._triaged(f"location_suspect:{code}", why, others)
@@ -130,10 +130,10 @@ class RoutingTable:
 
 
 def decide(inputs: DecisionInputs, table: RoutingTable) -> Decision:
-    """Who gets the report. Total: any text in any field gives exactly one decision, and the same one every time.
+    """Decide who gets the report. Total: any text in any field gives exactly one decision, always the same.
 
-    Neither channel nor mode change it: an exercise has to take the real path. A call's type goes first, because a
-    prank stays one whatever it reports, and a dropped call must be called back whatever was understood of it.
+    Channel and mode do not matter, since an exercise must take the real path. The call type is checked first: a prank
+    stays a prank whatever its category, and a dropped call must be called back.
     """
     valid = table.valid_at(inputs.received_at)
     if inputs.call_type is not None:
@@ -147,7 +147,7 @@ def decide(inputs: DecisionInputs, table: RoutingTable) -> Decision:
 
 
 def inputs_of(report: ReportSubmitted) -> DecisionInputs:
-    """What the decision looks at, free of personal data: it is published on ``lifecycle.v1`` and kept for ever."""
+    """The facts that the decision uses. No personal data: they are published on ``lifecycle.v1`` and kept for ever."""
     return DecisionInputs(
         channel=_code(report.channel),
         category=category_code(report.category),
@@ -159,7 +159,7 @@ def inputs_of(report: ReportSubmitted) -> DecisionInputs:
 
 
 def category_code(category: str | None) -> str | None:
-    """The category where it has the shape of a code, ``UNKNOWN`` where it has not, None where there is none."""
+    """The category if it has the form of a code, ``UNKNOWN`` if not, None if there is none."""
     if category is None or not category.strip():
         return None
     return category if _CATEGORY_SHAPE.fullmatch(category) else UNKNOWN_CODE

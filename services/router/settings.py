@@ -1,4 +1,4 @@
-"""What the router reads from its environment."""
+"""The router's settings from its environment."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How long the oldest report has been waiting for its decision: what was taken from Kafka, and what was decided."""
+"""The age of the oldest undecided report, from what was taken from Kafka and what was decided."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +20,8 @@ class _Progress:
 class WaitingReports:
     """Knows, per partition, what was taken and not decided, and what was decided last.
 
-    ``end_of`` says where a partition ends, or None where it is another consumer's by now. Behind the last decided
-    record the age of the next one is unknown until it is taken; the last one's age, a little too long, stands for it.
+    ``end_of`` gives a partition's end, or None if the partition is no longer assigned to this process. The age of the
+    record after the last decided one is unknown until it is taken; the last one's age, slightly too high, is used.
     """
 
     def __init__(self, end_of: Callable[[TopicPartition], int | None], now: Callable[[], float] = time.time) -> None:
@@ -30,7 +30,7 @@ class WaitingReports:
         self._progress: dict[TopicPartition, _Progress] = {}
 
     def taken(self, records: Sequence[Record]) -> None:
-        """Note records that were handed out by Kafka, in order."""
+        """Note records that came from Kafka, in order."""
         oldest = {_partition_of(record): record for record in reversed(records)}
         for partition, record in oldest.items():
             self._progress[partition] = _Progress(record.timestamp, record.offset, in_hand=True)
@@ -42,9 +42,9 @@ class WaitingReports:
             self._progress[partition] = _Progress(record.timestamp, record.offset + 1, in_hand=False)
 
     def oldest_seconds(self) -> float:
-        """Age of the oldest undecided record, in seconds; 0 where none waits."""
+        """Age of the oldest undecided record, in seconds; 0 if none is waiting."""
         ends = {partition: end for partition in self._progress if (end := self._end_of(partition)) is not None}
-        # what moved away begins anew should it come back: nobody here knows how far the other consumer got
+        # a partition that comes back starts afresh: how far the other consumer got is unknown here
         self._progress = {partition: self._progress[partition] for partition in ends}
         waiting = [
             progress.since_ms
@@ -56,13 +56,13 @@ class WaitingReports:
 
 @dataclass(frozen=True, slots=True)
 class WatchedRule:
-    """The ack rule, with a note of what is in hand: the oldest undecided report is an alarm."""
+    """The ack rule, plus a record of what is in hand, because the age of the oldest undecided report is an alarm."""
 
     waiting: WaitingReports
     rule: Settling
 
     async def settle(self, records: Sequence[Record]) -> None:
-        """As `AckRule.settle`; what comes back to Kafka stays undecided."""
+        """As `AckRule.settle`; records that go back to Kafka stay undecided."""
         self.waiting.taken(records)
         await self.rule.settle(records)
         self.waiting.decided(records)

@@ -1,6 +1,6 @@
-"""Who may do what on Kafka: the one table that `laksa topics` makes rules of. What it does not name is denied.
+"""The access rights on Kafka: the one table from which `laksa topics` makes rules. Everything else is denied.
 
-A principal is a SASL user. Services have one each, departments and channels have one each, and none sees another's.
+A principal is a SASL user. Each service, department and channel has its own and cannot read another's topics.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,13 +16,13 @@ Resource = Literal["topic", "group", "cluster"]
 Match = Literal["literal", "prefixed"]
 Operation = Literal["read", "write", "describe", "describe_configs"]
 
-THE_CLUSTER = "kafka-cluster"  # Kafka's own name for itself as a resource
+THE_CLUSTER = "kafka-cluster"  # Kafka's name for the cluster as a resource
 ANY = "*"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
-    """One thing that one principal may do to one resource, or to all whose names begin with ``name`` (prefixed)."""
+    """One operation that a principal may do on one resource, or on all whose names begin with ``name`` (prefixed)."""
 
     principal: str
     resource: Resource
@@ -31,7 +31,7 @@ class Grant:
     operation: Operation
 
     def covers(self, principal: str, resource: Resource, name: str, operation: Operation) -> bool:
-        """Whether this lets the principal do that."""
+        """Whether this grant allows the operation."""
         if (self.principal, self.resource, self.operation) != (principal, resource, operation):
             return False
         return name.startswith(self.name) if self.match == "prefixed" else self.name in {name, ANY}
@@ -48,12 +48,12 @@ def department_user(opd: str) -> str:
 
 
 def principals(opds: Iterable[str]) -> tuple[str, ...]:
-    """Everybody who is granted anything, for these OPD codes."""
+    """All principals with at least one grant, for these OPD codes."""
     return tuple(dict.fromkeys(grant.principal for grant in all_grants(opds)))
 
 
 def all_grants(opds: Iterable[str]) -> tuple[Grant, ...]:
-    """Every right that there is, for these OPD codes."""
+    """All grants, for these OPD codes."""
     return (
         *_services(),
         *_watchers(),
@@ -72,7 +72,7 @@ def _services() -> Iterator[Grant]:
     yield from _reads("notifier", "prefixed", "opd.")
     yield from _reads("notifier", "literal", topics.UPDATES)
     yield from _writes("notifier", "prefixed", "notifier.")
-    # a bad record among emergencies goes raw to the Live Room's supervisor
+    # an unreadable emergency record goes as it is to the Live Room's supervisor
     yield from _writes("notifier", "literal", topics.opd(TRIAGE_OPD, Lane.EMERGENCY))
 
     yield from _reads("stats", "literal", topics.LIFECYCLE)
@@ -83,13 +83,13 @@ def _services() -> Iterator[Grant]:
     for service in ("intake", "router", "notifier", "stats"):
         for group in groups_of(service):
             yield from _group(service, "literal", group)
-        # they look at their start whether Kafka is set up so that nothing can be lost
+        # at their start they check that Kafka's settings cannot lose records
         yield Grant(service, "cluster", "literal", THE_CLUSTER, "describe_configs")
         yield Grant(service, "topic", "literal", ANY, "describe_configs")
 
 
 def _watchers() -> Iterator[Grant]:
-    """What measures lag from outside sees names and offsets, and no record."""
+    """The lag exporter sees names and offsets, but no record."""
     for operation in ("describe", "describe_configs"):
         yield Grant("lag-exporter", "topic", "literal", ANY, operation)
         yield Grant("lag-exporter", "cluster", "literal", THE_CLUSTER, operation)

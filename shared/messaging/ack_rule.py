@@ -151,13 +151,13 @@ class AckRule(Generic[T]):
             self._succeed([record])
 
     async def _handle_retrying(self, events: Sequence[T]) -> None:
-        """Run the handler and publish what it returns, waiting out what is transient."""
+        """Run the handler and publish what it returns; retry transient errors."""
         give_up_at = asyncio.get_running_loop().time() + RETRY_SECONDS
         for wait in (*TRANSIENT_WAITS, None):
             try:
                 await self.producer.send_all(await self.handle(events) if events else ())
             except TransientError as error:
-                log.warning("Waiting for what the handler needs", group=self.group, reason=str(error))
+                log.warning("Retrying after a transient error", group=self.group, reason=str(error))
                 if wait is None or self.stopping.is_set() or asyncio.get_running_loop().time() + wait > give_up_at:
                     raise
                 self.metrics.retries.labels(self.group, "transient").inc()

@@ -1,4 +1,4 @@
-"""Dead letters: what can never be processed is kept, with the reason, before the offset moves."""
+"""Dead letters: a record that can never be processed is stored with the reason before the offset moves."""
 
 import time
 from collections import defaultdict, deque

@@ -1,4 +1,4 @@
-"""Publishing with a result that can be trusted: acknowledged by all in-sync replicas, or `BrokerUnavailable`."""
+"""Publishing with a certain result: acknowledged by all in-sync replicas, or `BrokerUnavailable`."""
 
 import asyncio
 import contextlib
@@ -20,10 +20,12 @@ from shared.observability.metrics import MessagingMetrics, count_by_topic
 from shared.settings import KafkaSettings
 
 MAX_REQUEST_BYTES = 256 * 1024  # a report is at most 64 KiB; a cut dead letter 128 KiB
-SMALL_BYTES = MAX_REQUEST_BYTES // 2  # with this, and the few kilobytes of key and headers, nothing is too large
-MAX_BATCH_BYTES = MAX_REQUEST_BYTES  # aiokafka's 16 KiB would cut 500 reports into some 70 requests, each waited for
+SMALL_BYTES = MAX_REQUEST_BYTES // 2  # a value below this is never too large, with a few kilobytes of key and headers
+MAX_BATCH_BYTES = (
+    MAX_REQUEST_BYTES  # aiokafka's default of 16 KiB splits 500 reports into about 70 requests, one after another
+)
 STOP_SECONDS = 3.0  # stop() hangs on a record in flight while the broker is down
-CUT_OFF_SECONDS = 0.5  # nothing is waited for any more
+CUT_OFF_SECONDS = 0.5  # for closing a connection that is given up
 
 Preflight = Callable[[AIOKafkaProducer], Awaitable[None]]
 
@@ -36,14 +38,14 @@ def partition_of(key: bytes | None, count: int) -> int:
 
 
 def partition_by_crc32(key: bytes | None, all_partitions: list[int], _available: list[int]) -> int:
-    """The same placement, as aiokafka's clients ask for it."""
+    """`partition_of` with the signature that aiokafka expects of a partitioner."""
     return partition_of(key, len(all_partitions))
 
 
 def make_client(settings: KafkaSettings) -> AIOKafkaProducer:
     """An idempotent aiokafka producer with acks=all; connects when started.
 
-    Codec and placement are for callers of its own ``send``; `EventProducer` hands it whole batches.
+    Codec and partitioner matter only for callers of its ``send``; `EventProducer` gives it whole batches.
     """
     return AIOKafkaProducer(
         **connection_options(settings),
@@ -59,7 +61,7 @@ def make_client(settings: KafkaSettings) -> AIOKafkaProducer:
 
 
 class EventProducer:
-    """Sends records and replaces its client where that became useless.
+    """Sends records, and replaces its client when that can no longer send.
 
     After a lost sequence number every later send to that partition fails, and a send that outlived its deadline still
     sits in the client's buffer; in both cases a new client is made and the caller sends again. Event ids make the
@@ -93,7 +95,7 @@ class EventProducer:
                 self._client = await self._connected_client()
 
     async def stop(self) -> None:
-        """Send what is in hand, then disconnect; gives up after a few seconds."""
+        """Send the pending records, then disconnect; gives up after a few seconds."""
         async with self._replacing:
             client, self._client = self._client, None
         if client is not None:
@@ -157,7 +159,7 @@ class EventProducer:
     async def _connected_client(self) -> AIOKafkaProducer:
         client = self._make()
         try:
-            async with asyncio.timeout(self._deadline):  # aiokafka asks a broker that went silent for ever
+            async with asyncio.timeout(self._deadline):  # aiokafka retries an unresponsive broker without a timeout
                 await client.start()
                 if self._preflight is not None:
                     await self._preflight(client)
@@ -172,7 +174,7 @@ class EventProducer:
     async def _replace(self, broken: AIOKafkaProducer | None) -> None:
         async with self._replacing:
             if self._client is not broken or broken is None:
-                return  # somebody else has replaced it already
+                return  # another task has already replaced it
             self._client = None
         await _stop_quietly(broken)
 
@@ -182,10 +184,10 @@ class EventProducer:
 
 
 def _refuse_too_large(records: Sequence[OutgoingRecord]) -> None:
-    """Return where Kafka takes each of them.
+    """Return if Kafka accepts the size of each record.
 
     Raises:
-        RecordTooLarge: nothing was sent of any of them.
+        RecordTooLarge: no record was sent.
     """
     size_of = DefaultRecordBatchBuilder.estimate_size_in_bytes
     for record in records:
@@ -196,9 +198,9 @@ def _refuse_too_large(records: Sequence[OutgoingRecord]) -> None:
 async def _hand_over_all(
     client: AIOKafkaProducer, records: Sequence[OutgoingRecord], futures: list["asyncio.Future[object]"]
 ) -> KafkaError | None:
-    """Give records to the client, and return what is wrong with a topic that Kafka does not tell of.
+    """Give records to the client, and return the error of a topic that Kafka does not know.
 
-    Such a topic must not hold back what goes to the others: an emergency, say, beside the fact that counts it.
+    Such a topic must not delay records for the others, for example an emergency next to the fact that counts it.
     """
     known = client.client.cluster.topics()
     await _hand_over(client, [record for record in records if record.topic in known], futures)
@@ -219,7 +221,7 @@ async def _hand_over_all(
 async def _hand_over(
     client: AIOKafkaProducer, records: Sequence[OutgoingRecord], futures: list["asyncio.Future[object]"]
 ) -> None:
-    """Give records to the client, batch by batch; what was given before a failure stands in ``futures``."""
+    """Give records to the client, batch by batch; ``futures`` has those that were given before a failure."""
     sets = await partitioned(client, records)
     while sets:
         for (topic, partition), batches in sets.items():
@@ -232,8 +234,8 @@ async def partitioned(
 ) -> dict[TopicPartition, list[BatchBuilder]]:
     """The records as batches of their partitions, each key's in order.
 
-    ``client.send`` would make a coroutine, a future and a place in a batch for each record, and cost as much as all
-    the rest of routing it; here a record costs little more than its own bytes, and a set of them goes out at once.
+    ``client.send`` makes a coroutine and a future for each record, which costs as much as all the rest of routing it.
+    Batches cost little more than the bytes of their records.
     """
     counts: dict[str, int] = {}
     sets: dict[TopicPartition, list[BatchBuilder]] = {}
@@ -246,16 +248,16 @@ async def partitioned(
         if batches is None:
             batches = sets[partition] = [_new_batch(topic)]
         content = {"key": record.key, "value": record.value, "headers": record.headers}
-        if batches[-1].append(timestamp=None, **content) is None:  # full, and closed by that
+        if batches[-1].append(timestamp=None, **content) is None:  # the batch is full, and append has closed it
             batches.append(_new_batch(topic))
             batches[-1].append(timestamp=None, **content)
     for batches in sets.values():
-        batches[-1].close()  # nothing else will join it, so there is nothing to linger for
+        batches[-1].close()  # no more records follow, so it can be sent without lingering
     return sets
 
 
 def _new_batch(topic: str) -> BatchBuilder:
-    # Compressing what the broker unpacks at once would only cost both of them: a sixth of the time of a report.
+    # The broker stores these topics uncompressed; compressing them would cost a sixth of a report's time for nothing.
     codec = DefaultRecordBatch.CODEC_NONE if topics.is_stored_unpacked(topic) else DefaultRecordBatch.CODEC_LZ4
     return BatchBuilder(MAX_BATCH_BYTES, codec, is_transactional=False)
 
@@ -266,16 +268,16 @@ def _retrieve(future: "asyncio.Future[object]") -> None:
 
 
 async def _stop_quietly(client: AIOKafkaProducer) -> None:
-    """Stop a client. One that cannot flush in time is cut off: its owner sends what was not acknowledged again.
+    """Stop a client. If it cannot flush in time it is closed; its owner sends unacknowledged records again.
 
-    Left alone it would go on trying for ever beside its successors, and write its copy when Kafka is back.
+    Otherwise it would retry for ever next to its successors, and write its copies when Kafka is back.
     """
     try:
         async with asyncio.timeout(STOP_SECONDS):
             await client.flush()
             await client.stop()
     except (TimeoutError, KafkaError, OSError):
-        client._closed = True  # noqa: SLF001  # its stop() waits for the flush for ever; these are what it would do next
+        client._closed = True  # noqa: SLF001  # its stop() waits for the flush without a timeout; these are its next steps
         for part in (client._sender, client.client):  # noqa: SLF001  # as above
             with contextlib.suppress(TimeoutError, KafkaError, OSError):
                 async with asyncio.timeout(CUT_OFF_SECONDS):

@@ -1,4 +1,4 @@
-"""From a Kafka record to a typed event, or to a permanent error that says what is wrong with it."""
+"""Parsing of Kafka records: a typed event, or a permanent error that says what is wrong."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ EventT = TypeVar("EventT", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[EventT]):
-    """One event as it came: its attributes, its typed body, and the body's own bytes to forward untouched."""
+    """One event as received: its attributes, its typed body, and the original bytes of the body to forward."""
 
     attributes: Attributes
     event: EventT
@@ -33,7 +33,7 @@ def event_parser(models: Mapping[str, type[EventT]]) -> Callable[[Record], Recei
         MissingAttribute, UnsupportedVersion: the CloudEvents headers do not do.
         UnknownEventType: not one of the given types.
         UnreadableBody: empty, or not JSON.
-        InvalidEvent: JSON, but not what the type asks for.
+        InvalidEvent: JSON, but not the fields of its type.
     """
 
     def parse(record: Record) -> Received[EventT]:

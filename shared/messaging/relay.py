@@ -1,4 +1,4 @@
-"""The relay: publishes what an outbox holds, in order, for as long as the service runs."""
+"""The relay: publishes the records of an outbox in order while the service runs."""
 
 import asyncio
 import time
@@ -14,8 +14,8 @@ from shared.observability.metrics import MessagingMetrics
 from shared.process.waiting import wait_or_stop
 
 BATCH = 500
-IDLE_SECONDS = 1.0  # the relay is woken at once by a commit; this only covers a wake that was lost with its process
-BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0)  # a broker that is back must not wait long for an emergency
+IDLE_SECONDS = 1.0  # a commit wakes the relay at once; this covers only a wake-up that was lost with its process
+BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0)  # short, so that an emergency goes out soon after Kafka is back
 
 log = logger(__name__)
 
@@ -27,22 +27,22 @@ class Waiting(Protocol):
         """The oldest records."""
 
     async def discard(self, row_ids: Sequence[int]) -> None:
-        """Remove what Kafka has."""
+        """Remove records that Kafka has acknowledged."""
 
     async def depth(self) -> OutboxDepth:
-        """How much waits."""
+        """How many records wait, and for how long."""
 
     async def wait(self, seconds: float) -> None:
         """Return when something was added."""
 
     def wake(self) -> None:
-        """Let whoever waits return."""
+        """Make `wait` return."""
 
 
 class Relay:
-    """Moves records from an outbox to Kafka. A row leaves once Kafka has it: a crash repeats, never skips.
+    """Moves records from an outbox to Kafka. A row is removed after its acknowledgement: a crash repeats, never skips.
 
-    ``gather`` is how long it lets records come together before it publishes them; a batch costs much, a record little.
+    ``gather`` is how long it waits for more records: each batch has a fixed cost, so larger batches are cheaper.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Relay:
         metrics.outbox_oldest.labels(lane).set_function(self._oldest_seconds)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Publish until told to stop; a failure is waited out and tried again for ever."""
+        """Publish until told to stop; after a failure it waits and tries again, without limit."""
         waking = asyncio.create_task(self._wake_when(stopping))
         try:
             await self._publish_until(stopping)
@@ -80,7 +80,7 @@ class Relay:
                 log.warning("The relay waits", lane=self._lane, reason=str(error))
                 wait = BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)]
                 failures += 1
-                self._limit = max(1, self._limit // 2)  # what does not get through together does one by one
+                self._limit = max(1, self._limit // 2)  # a batch that fails as a whole may succeed in parts
                 await wait_or_stop(stopping, wait)
                 continue
             failures = 0
@@ -97,23 +97,23 @@ class Relay:
             BrokerUnavailable, DatabaseUnavailable: nothing was removed from the outbox.
         """
         pending = await self._outbox.pending(self._limit)
-        await self._measure(pending)  # first, because an outage is when its age matters most
+        await self._measure(pending)  # first, because the age matters most during an outage
         await self._producer.send_all([row.record for row in pending])
         if pending:
             await self._outbox.discard([row.row_id for row in pending])
         return len(pending)
 
     async def _wake_when(self, stopping: asyncio.Event) -> None:
-        """An idle relay would notice only at its next look that it should stop."""
+        """Wake an idle relay when the service stops."""
         await stopping.wait()
         self._outbox.wake()
 
     async def _measure(self, pending: Sequence[PendingRecord]) -> None:
-        # a batch that is not full is all there is; only behind a full one more may wait
+        # a batch that is not full is the whole outbox; only after a full batch more may wait
         depth = await self._outbox.depth() if len(pending) == self._limit else depth_of(pending)
         self._records.set(depth.records)
         self._waiting_since = time.monotonic() - depth.oldest_seconds if depth.records else None
 
     def _oldest_seconds(self) -> float:
-        """Asked at each scrape: a publish may wait long for Kafka, and the age must grow meanwhile."""
+        """Called at each scrape, so that the age grows also while a publish waits for Kafka."""
         return 0.0 if self._waiting_since is None else time.monotonic() - self._waiting_since

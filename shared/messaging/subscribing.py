@@ -1,4 +1,4 @@
-"""Subscribing through FastStream with the ack rule, and the guard against what FastStream would skip in silence."""
+"""Subscriptions through FastStream under the ack rule, with a guard against records that FastStream skips silently."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,12 +20,12 @@ BATCH_WAIT_MS = 30
 
 
 async def parse_without_headers(record: Any, parse: Any) -> StreamMessage[Any]:
-    """Hide headers from FastStream and put the real record back.
+    """Hide the headers from FastStream, then put the real record back.
 
-    FastStream decodes every header: a null or binary one would make it skip the record, in batch mode the whole
-    batch, and commit past it.
+    FastStream decodes every header. A null or binary header makes it skip the record, in batch mode the whole batch,
+    and commit its offset.
     """
-    # of a batch FastStream names the first and the last; a copy of each would cost as much as reading its headers
+    # of a batch FastStream reads only the first and the last record, and copying every record costs too much
     bare = (_bare(record[0]), _bare(record[-1])) if _is_batch(record) else _bare(record)
     message: StreamMessage[Any] = await parse(bare)
     message.raw_message = record
@@ -33,7 +33,7 @@ async def parse_without_headers(record: Any, parse: Any) -> StreamMessage[Any]:
 
 
 async def hand_over_records(message: StreamMessage[Any]) -> tuple[Record, ...]:
-    """Decode nothing: the ack rule reads the records itself, so that bad JSON is its decision too."""
+    """Decode nothing: the ack rule reads the records itself, so that it also decides about bad JSON."""
     raw = message.raw_message
     return tuple(raw) if _is_batch(raw) else (raw,)
 
@@ -47,7 +47,7 @@ def _bare(record: Record) -> Record:
 
 
 def make_broker(settings: ServiceSettings) -> KafkaBroker:
-    """A FastStream broker with settings that lose nothing; it connects when started."""
+    """A FastStream broker with settings that lose no record; it connects when started."""
     return KafkaBroker(
         settings.kafka.bootstrap_servers.split(","),
         security=_security(settings.kafka),
@@ -93,7 +93,7 @@ class Subscription:
 def subscribe(
     broker: KafkaBroker, subscription: Subscription, rule: Settling, *, settings: ServiceSettings
 ) -> LogicSubscriber[Any]:
-    """Read topics under the ack rule. Offsets move only when ``rule.settle`` returns."""
+    """Read topics under the ack rule. The offset moves only after ``rule.settle`` has returned."""
     options: dict[str, Any] = {}
     if subscription.batch:
         options = {"batch": True, "max_records": BATCH_RECORDS, "batch_timeout_ms": BATCH_WAIT_MS}

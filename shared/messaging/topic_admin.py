@@ -1,4 +1,4 @@
-"""Creating topics on purpose: partitions, copies and retention are ours to say; auto-creation is off everywhere."""
+"""Topic creation with our own partitions, replicas and retention; auto-creation is off everywhere."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager

@@ -41,6 +41,20 @@ async def test_a_report_is_shown_up_to_its_acknowledgement(stack: Stack) -> None
     assert re.search(r"BPBD.*owner.*acknowledged", printed), printed
 
 
+async def test_flags_are_shown_with_their_meanings(stack: Stack) -> None:
+    """A category that does not exist is accepted; the command says what intake made of it."""
+    _, printed = await stack.run_to_its_end("report", "--category", "INF-XXX", "--text", "Lampu padam", "--wait", "1")
+    assert "flag category_unknown: The category code is not in the taxonomy." in printed, printed
+
+
+async def test_status_shows_every_process_as_ready(stack: Stack) -> None:
+    """`laksa status` ends with 0 while all services are ready, and names each process of the run."""
+    status, printed = await stack.run_to_its_end("status")
+    assert status == 0, printed
+    assert {line.split()[0] for line in printed.splitlines() if " yes " in line} == set(stack.run["pids"])
+    assert "under way: " in printed
+
+
 async def test_what_cannot_be_sent_is_said(stack: Stack) -> None:
     """What intake refuses ends with 1, the status, and the field at fault; never with the value."""
     status, printed = await stack.run_to_its_end("report", "--text", "Lampu padam", "--phone", "6" * 41)
@@ -99,7 +113,7 @@ async def test_the_example_of_the_readme_works_as_printed(stack: Stack) -> None:
 async def test_nothing_runs_here(tmp_path: Path) -> None:
     """Without a running pipeline the commands say how to start one."""
     async with data_folder(tmp_path) as nothing:
-        for command in (["report", "--text", "x"], ["tail", "--opd", "DISHUB"]):
+        for command in (["report", "--text", "x"], ["tail", "--opd", "DISHUB"], ["status"]):
             status, printed = await nothing.run_to_its_end(*command)
             assert (status, "Start it with `make run`" in printed) == (1, True), printed
 

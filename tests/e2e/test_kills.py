@@ -23,6 +23,7 @@ PACE_SECONDS = 0.5  # bounded load: some hundred reports in all
 SEED = 20_240_731
 
 
+@pytest.mark.slow("kills in turn")
 @pytest.mark.timeout(400)
 async def test_whatever_is_killed_each_accepted_report_is_counted_once_and_stands_on_its_topic(tmp_path: Path) -> None:
     """SIGKILL of each service and of Kafka under load (F04, F12): each 202 is counted once and on its OPD's topic."""

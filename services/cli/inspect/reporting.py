@@ -64,10 +64,11 @@ async def follow_report(draft: Draft, layout: Layout, console: Console, seconds:
     async with aiohttp.ClientSession() as session:
         door = FrontDoor(session, services=info.services, api_keys=info.api_keys)
         accepted = await _send(door, draft)
-        console.print(f"accepted: ticket [bold]{accepted['ticket']}[/bold], report {accepted['report_id']}")
+        line = f"accepted: ticket [bold]{accepted['ticket']}[/bold], report {accepted['report_id']}"
+        console.print(line, soft_wrap=True)
         console.print(accepted["status_url"], soft_wrap=True)
-        for line in flag_lines(accepted):
-            console.print(line, soft_wrap=True)
+        for flag in flag_lines(accepted):
+            console.print(flag, soft_wrap=True)
         return await _follow(door, accepted["report_id"], console, seconds)
 
 

@@ -64,9 +64,8 @@ class MergedLog:
 
     def alert(self, message: str, *, level: str = "warning", process: str, **values: object) -> None:
         """Show that something is wrong with a process, and which file holds its log."""
-        values = {"process": process, **values}
-        self._keep(message, level, values)
-        self._announce({"message": message, "level": level, **values}, SUPERVISOR, about=process)
+        self._keep(message, level, {"process": process, **values})
+        self._announce({"message": message, "level": level, **values}, process)
 
     def take(self, name: str, line: bytes) -> None:
         """Write a process's line to its file, and show it where everything is shown or a person has to act on it."""
@@ -74,7 +73,7 @@ class MergedLog:
         if self._show_lines:
             self._print(render_line(name, line))
         elif b"critical" in line and (fields := parse_line(line)).get("level") == "critical":
-            self._announce({key: fields[key] for key in SHOWN if key in fields}, name, about=name)
+            self._announce({key: fields[key] for key in SHOWN if key in fields}, name)
 
     def show(self, *things: Any, soft_wrap: bool = False) -> None:
         """Print anything that rich can print."""
@@ -109,9 +108,9 @@ class MergedLog:
                 file.close()
         self._files.clear()
 
-    def _announce(self, fields: Mapping[str, Any], name: str, *, about: str) -> None:
+    def _announce(self, fields: Mapping[str, Any], name: str) -> None:
         line = render(fields, name)
-        line.append(f" (log: {printable(_short(self.log_file(about)))})", style="dim")
+        line.append(f" (log: {printable(_short(self.log_file(name)))})", style="dim")
         self._print(line)
 
     def _keep(self, message: str, level: str, values: Mapping[str, object]) -> None:

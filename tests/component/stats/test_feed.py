@@ -167,18 +167,19 @@ async def test_a_viewer_that_connects_during_a_rendering_is_not_set_back(
     page = Page()
     feed = feed_of(queries, page)
     async with contextlib.AsyncExitStack() as stack:
-        late: list[AsyncGenerator[bytes]] = []
+        late: list[asyncio.Task[str]] = []
 
         async def count_and_connect() -> None:
             page.meanwhile = None
             await count(store, 1)
-            late.append(await stack.enter_async_context(viewing(feed, revision=1)))
+            viewer = await stack.enter_async_context(viewing(feed, revision=1))
+            late.append(asyncio.create_task(next_event(viewer)))
 
         await stack.enter_async_context(viewing(feed))
         page.meanwhile = count_and_connect
         await feed.look()
         assert await feed.look()
-        sent = await next_event(late[0])
+        sent = await late[0]
     assert "versi 2" in sent
     assert "\nid: 1\n" in sent
 

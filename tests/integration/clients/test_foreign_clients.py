@@ -98,6 +98,7 @@ async def test_a_department_reads_a_routine_report(pipeline: Pipeline, read: Rea
     assert all(seen.headers[name] for name in DECISION | {"ce_id"})
 
 
+@pytest.mark.slow("foreign languages")
 async def test_a_department_reads_an_emergency(pipeline: Pipeline, read: Reader) -> None:
     """A 112 call arrives on the emergency topic of whom it concerns."""
     report_id = await pipeline.call(category="FIR-KEBAKARAN", text="Rumah terbakar")
@@ -108,6 +109,7 @@ async def test_a_department_reads_an_emergency(pipeline: Pipeline, read: Reader)
     assert (seen.headers["ce_lane"], seen.headers["ce_opd"], seen.headers["ce_role"]) == ("emergency", "BPBD", "owner")
 
 
+@pytest.mark.slow("foreign languages")
 async def test_who_only_should_know_is_told_so(pipeline: Pipeline, read: Reader) -> None:
     """An informed department reads the same body with another id and role."""
     report_id = await pipeline.report(category="DIS-POHON", text="Pohon miring")
@@ -147,6 +149,7 @@ async def _accepted_from(pipeline: Pipeline, channel: Channel) -> Record:
     return found[0]
 
 
+@pytest.mark.slow("foreign languages")
 async def test_the_javascript_example_works_as_printed(pipeline: Pipeline, kafkajs: Kafkajs, tmp_path: Path) -> None:
     """With only the department changed, the page's Node.js code reads a report and acknowledges it."""
     [example] = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
@@ -182,6 +185,7 @@ async def test_a_department_answers_with_kcat(pipeline: Pipeline) -> None:
     assert (change["opd"], change["to_status"], change["note"]) == ("DLH", "acknowledged", "Tim jalan")
 
 
+@pytest.mark.slow("foreign languages")
 async def test_a_department_sees_nothing_of_another(pipeline: Pipeline, read: Reader) -> None:
     """A department's client is refused on another department's topics."""
     with pytest.raises(AssertionError, match=r"(?i)authoriz"):

@@ -33,6 +33,7 @@ from tests.support.kafka.client import RawRecord, unread, write_raw
 from tests.support.waiting import eventually
 
 WATCH_SECONDS = 3.0
+LOOKS = 3
 MOST_OF_A_CORE = 0.05
 RECORDS = 7  # of one partition; the limit is five in a row
 
@@ -64,7 +65,7 @@ def _submitted(lane: Lane) -> RawRecord:
 
 def _assigned(lane: Lane) -> RawRecord:
     record = assigned_record(report(lane=lane))
-    return record.value, record.headers
+    return record.value, list(record.headers)
 
 
 def _status_changed(lane: Lane) -> RawRecord:
@@ -135,9 +136,8 @@ async def test_past_the_limit_the_group_stops_and_the_process_rests(
         await eventually(lambda: _is_halted(app, broken.group), 30)
         await write_raw(pipeline, broken.topic, [broken.record], partition=0)
         taken = await app.metric("laksa_records_received_total", topic=broken.topic)
-        used = await _share_of_a_core()
 
-        assert used < MOST_OF_A_CORE
+        assert await _share_of_a_core() < MOST_OF_A_CORE
         assert await app.metric("laksa_records_received_total", topic=broken.topic) == taken
         status, checks = await app.readiness()
         assert status == 503
@@ -172,7 +172,13 @@ async def _is_read_up(kafka: KafkaSettings, group: str) -> bool:
 
 
 async def _share_of_a_core() -> float:
-    """How much of a core this process uses while the test only waits."""
-    started, used = time.monotonic(), time.process_time()
-    await asyncio.sleep(WATCH_SECONDS)
-    return (time.process_time() - used) / (time.monotonic() - started)
+    """How much of a core this process uses while the test only waits; the least of a few looks.
+
+    The first may still see what goes on after the start. Whoever takes the same record again and again does so always.
+    """
+    shares: list[float] = []
+    while len(shares) < LOOKS and min(shares, default=1.0) >= MOST_OF_A_CORE:
+        started, used = time.monotonic(), time.process_time()
+        await asyncio.sleep(WATCH_SECONDS)
+        shares.append((time.process_time() - used) / (time.monotonic() - started))
+    return min(shares)

@@ -1,4 +1,4 @@
-"""The HTTP applications of all four services in this process, without Kafka."""
+"""The applications of all four services as production builds them, in this process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,24 +24,26 @@ SERVICES = ("intake", "router", "notifier", "stats")
 NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1")
 
 
-def build_service(name: str, directory: Path) -> Starlette:
+def build_service(
+    name: str, directory: Path, *, kafka: KafkaSettings = NOWHERE, lane: Lane = Lane.EMERGENCY
+) -> Starlette:
     """One service's application with its files in a folder; its databases have no tables."""
     if name == "intake":
         spool, channels = directory / "spool", write_channels(directory)
         return build_intake(
-            IntakeSettings(kafka=NOWHERE, stats_url="http://stats.test", spool_directory=spool, channels_file=channels)
+            IntakeSettings(kafka=kafka, stats_url="http://stats.test", spool_directory=spool, channels_file=channels)
         )
     if name == "router":
-        return build_router(RouterSettings(kafka=NOWHERE, lane=Lane.EMERGENCY))
+        return build_router(RouterSettings(kafka=kafka, lane=lane))
     database = sqlite_url(directory / f"{name}.db")
     if name == "stats":
-        return build_stats(StatsSettings(kafka=NOWHERE, database_url=database))
+        return build_stats(StatsSettings(kafka=kafka, database_url=database))
     endpoints = directory / "endpoints.yaml"
     endpoints.write_text("endpoints: []\n", encoding="utf-8")
     return build_notifier(
         NotifierSettings(
-            kafka=NOWHERE,
-            lane=Lane.EMERGENCY,
+            kafka=kafka,
+            lane=lane,
             database_url=database,
             endpoints_file=endpoints,
             public_url="http://notifier.test",

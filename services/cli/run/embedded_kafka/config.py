@@ -10,7 +10,8 @@ from services.cli.run.embedded_kafka.ports import HOST
 
 LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 NODE_ID = 1
-UNSAFE_OPTION_SINCE = 23  # since then Java warns of sun.misc.Unsafe, which Kafka uses, and knows an option against it
+# Newer Java warns of what Kafka and its libraries use; each option is given to the versions that warn.
+QUIET_OPTIONS = {"--sun-misc-unsafe-memory-access=allow": 23, "--enable-native-access=ALL-UNNAMED": 24}
 
 MOST_COPIES = 3
 FEW_PARTITIONS = {
@@ -189,9 +190,8 @@ def format_properties(settings: Mapping[str, str]) -> str:
 
 def java_options(*, java_major: int, heap_mib: int, log_file: Path) -> list[str]:
     """The JVM's options: a small heap, a quick start, and no warnings about Kafka's own code."""
-    quiet = ["--sun-misc-unsafe-memory-access=allow"] if java_major >= UNSAFE_OPTION_SINCE else []
     return [
-        *quiet,
+        *(option for option, since in QUIET_OPTIONS.items() if java_major >= since),
         f"-Xmx{heap_mib}m",
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",  # the quick compiler only: starts sooner, and the load is small
