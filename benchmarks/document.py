@@ -121,7 +121,7 @@ Measured separately from the run, on the same machine.
   and faster, but the broker needs a native library for it, which it extracts below `/tmp` and which was not tried in a
   container; lz4 works without one.
 - Intake: the event loop's thread is the limit; the spool's thread, SQLite and `fdatasync`, takes an eighth of its CPU
-time. Of the loop's time for a report, the loop itself, uvicorn and Starlette take a quarter, validating the
+  time. Of the loop's time for a report, the loop itself, uvicorn and Starlette take a quarter, validating the
   body 18 %, ids and both events 17 %, the relay 9 %, reading key and body 9 %, writing the answer 6 %, the way into the
   spool 6 %, the log line 3 %. The bare handler has only the first part and the answer, and produces one record. The
   rest does not fit into a quarter of its time in one Python process.
