@@ -1,1 +1,1 @@
-"""How fast the pipeline is, as ratios against a named baseline of the same run: ``make bench``."""
+"""Benchmarks of the pipeline, as ratios to a named baseline of the same run: ``make bench``."""

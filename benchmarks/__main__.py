@@ -1,4 +1,4 @@
-"""Measure everything and write ``docs/benchmarks.md``: ``python -m benchmarks``."""
+"""Run all benchmarks and write ``docs/benchmarks.md``: ``python -m benchmarks``."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 
 async def measure_all(directory: Path) -> str:
-    """The page. Each part has a Kafka of its own, so that none measures what another left behind."""
+    """Return the page. Each part has its own Kafka, so that the data of one part does not affect another."""
     begun = time.monotonic()
     tell("router")
     async with _broker(directory / "router") as broker:
@@ -46,14 +46,14 @@ async def measure_all(directory: Path) -> str:
 
 @asynccontextmanager
 async def _broker(directory: Path) -> AsyncIterator[EmbeddedKafka]:
-    directory.mkdir()  # noqa: ASYNC240  # nothing else is under way yet
+    directory.mkdir()  # noqa: ASYNC240  # nothing else runs on the loop yet
     async with EmbeddedKafka(directory / "var") as broker:
         await create_topics(broker.connection(), topic_specs.all_topics(default_taxonomy().opds))
         yield broker
 
 
 def tell(part: str) -> None:
-    """Say what is being measured; the whole takes minutes."""
+    """Print which part is being measured, because a run takes minutes."""
     sys.stderr.write(f"measuring: {part}\n")
 
 

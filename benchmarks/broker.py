@@ -1,4 +1,4 @@
-"""Writing and reading Kafka fast, through librdkafka, so that measuring costs little of what is measured."""
+"""Writing and reading Kafka through librdkafka, so that the measurement takes little CPU."""
 
 import time
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ POLL_RECORDS = 5_000
 
 
 def preload(kafka: KafkaSettings, records: Iterable[OutgoingRecord]) -> None:
-    """Put records on their topics; returns when all are stored."""
+    """Write records to their topics; return when all are stored."""
     producer = Producer(
         {"bootstrap.servers": kafka.bootstrap_servers, "acks": "all", "linger.ms": 20, "compression.type": "lz4"}
     )
@@ -21,11 +21,11 @@ def preload(kafka: KafkaSettings, records: Iterable[OutgoingRecord]) -> None:
         producer.produce(record.topic, record.value, record.key, headers=[*record.headers])
         producer.poll(0)
     if producer.flush(ANSWER_SECONDS):
-        raise TimeoutError("Kafka did not take the records in time")
+        raise TimeoutError("Kafka did not store the records in time")
 
 
 class Tail:
-    """What is written to a topic from now on: how much, and when each record was."""
+    """The records written to a topic from now on: their number and their times."""
 
     def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         self._consumer = Consumer(
@@ -36,22 +36,24 @@ class Tail:
             }
         )
         partitions = self._consumer.list_topics(topic, ANSWER_SECONDS).topics[topic].partitions
-        self._begin = {one: self._end(topic, one) for one in partitions}
+        self._begin = {partition: self._end(topic, partition) for partition in partitions}
         self._topic = topic
 
     def count(self) -> int:
-        """How many records were written so far."""
-        return sum(self._end(self._topic, one) - begin for one, begin in self._begin.items())
+        """Return how many records were written so far."""
+        return sum(self._end(self._topic, partition) - begin for partition, begin in self._begin.items())
 
     def times(self) -> list[float]:
-        """The time of each record, in seconds, as its writer put it."""
+        """Return the timestamp of each record, in seconds, as set by its producer."""
         wanted = self.count()
-        self._consumer.assign([TopicPartition(self._topic, one, begin) for one, begin in self._begin.items()])
+        self._consumer.assign(
+            [TopicPartition(self._topic, partition, begin) for partition, begin in self._begin.items()]
+        )
         found: list[float] = []
         give_up_at = time.monotonic() + ANSWER_SECONDS
         while len(found) < wanted:
             if time.monotonic() > give_up_at:
-                raise TimeoutError("Kafka did not hand out the records in time")
+                raise TimeoutError("Kafka did not return the records in time")
             for message in self._consumer.consume(POLL_RECORDS, 0.2):
                 if message.error():
                     raise KafkaException(message.error())

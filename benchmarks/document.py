@@ -46,7 +46,7 @@ by the clock a lot and the CPU time little; it does not include time spent waiti
 
 {router}
 
-{places}
+{comparison}
 
 How they work: **FastStream** as in its tutorial, one message per call, each publish awaited. **Quix Streams** commits
 after 500 reports, when all their output is acknowledged. **Bytewax** waits at the end of each batch until
@@ -65,12 +65,13 @@ nothing without Kafka. Intake validates every field, and answers when the report
 
 {intake}
 
-112 calls, {calls_per_second:g} a second; the baseline is intake with nothing else to do. Beside them a process of its
-own offers routine reports in an open loop: {times} times as many a second as intake accepted just before, through
-{connections} connections, answered or not. Past {in_hand} reports in hand (`LAKSA_REPORTS_IN_HAND`) intake refuses
-routine ones with 503 and `Retry-After`, after delaying the answer by {hold:.1f} s, so that a connection cannot ask
-again at once; 112 calls and reports of the emergency lane are never refused. Reports that were offered while
-every connection waited for an answer were not sent. The promise for emergencies is a p99 of at most {promise:.0f} ms.
+112 calls, {calls_per_second:g} a second; the baseline is intake with nothing else to do. At the same time a separate
+process offers routine reports in an open loop: {times} times as many a second as intake accepted just before, through
+{connections} connections, independent of the responses. Past {in_hand} reports in hand (`LAKSA_REPORTS_IN_HAND`)
+intake refuses routine ones with 503 and `Retry-After`, after delaying the answer by {hold:.1f} s, so that a
+connection cannot ask again at once; 112 calls and reports of the emergency lane are never refused. Reports that were
+offered while every connection waited for an answer were not sent. The promise for emergencies is a p99 of at most
+{promise:.0f} ms.
 
 {calls}
 
@@ -97,9 +98,9 @@ table**, one transaction per batch, and counts nothing. Both SQLite rows are syn
 
 {notes}"""
 
-NOTES = """## What costs
+NOTES = """## Where the time goes
 
-Measured apart from the run, on the same machine.
+Measured separately from the run, on the same machine.
 
 - Router: of its own work on a report, parsing and validating takes 30 %, deciding and making both records 40 %, putting
   them into batches 20 %, decompressing the input 10 %. Writing to the socket (another quarter of that) and waiting for
@@ -119,10 +120,10 @@ Measured apart from the run, on the same machine.
   same size on disk, 3.6 times the traffic between router and broker. All other topics use lz4. zstd would be smaller
   and faster, but the broker needs a native library for it, which it extracts below `/tmp` and which was not tried in a
   container; lz4 works without one.
-- Intake: the event loop's thread is the limit; the spool's thread, SQLite and `fdatasync`, takes an eighth as much
-  CPU beside it. Of the loop's time for a report, the loop itself, uvicorn and Starlette take a quarter, validating the
+- Intake: the event loop's thread is the limit; the spool's thread, SQLite and `fdatasync`, takes an eighth of its CPU
+  time. Of the loop's time for a report, the loop itself, uvicorn and Starlette take a quarter, validating the
   body 18 %, ids and both events 17 %, the relay 9 %, reading key and body 9 %, writing the answer 6 %, the way into the
-  spool 6 %, the log line 3 %. The bare handler does only the first and the answer, and produces one record. The
+  spool 6 %, the log line 3 %. The bare handler has only the first part and the answer, and produces one record. The
   rest does not fit into a quarter of its time in one Python process.
 - Stats, on SQLite: writing the facts takes a quarter, as the baseline does; the rows of the reports, 18 columns and
   three indexes, another quarter; the fold 10 %, cube and accounts 7 %, looking up known facts 8 %; the rest
@@ -140,7 +141,7 @@ def page(
     pushing: EndToEndFigures,
     counting: Rates,
 ) -> str:
-    """The whole page, as Markdown."""
+    """Return the page as Markdown."""
     return PAGE.format(
         day=datetime.now(UTC).date(),
         minutes=minutes,
@@ -148,7 +149,7 @@ def page(
         machine=machine,
         records=f"{router.RECORDS:,}",
         router=_router_table(routing.rates),
-        places=_place_of_the_router(routing.rates),
+        comparison=_router_comparison(routing.rates),
         apart_pydantic=locked_version("pydantic"),
         left_out=f"Quix Streams and Bytewax were not measured: {routing.left_out}." if routing.left_out else "",
         requests=f"{intake.REQUESTS:,}",
@@ -182,8 +183,8 @@ def _router_table(rates: Mapping[str, list[Rate]]) -> str:
     def row(name: str, contender: router.Contender, goal: float | None = None) -> list[str]:
         own = rates[contender.name]
         to_same, to_bare = (_by_clock(own, rates[base.name]) for base in (router.SAME, router.BARE))
-        by_cpu = ratios([one.cpu for one in own], [one.cpu for one in rates[router.SAME.name]])
-        per_second = spread_of([one.clock for one in own]).median
+        by_cpu = ratios([rate.cpu for rate in own], [rate.cpu for rate in rates[router.SAME.name]])
+        per_second = spread_of([rate.clock for rate in own]).median
         verdict = _verdict(to_same, goal)
         return [name, _times(to_same), _times(to_bare), _times(by_cpu), f"{per_second:,.0f}", verdict]
 
@@ -208,16 +209,16 @@ def _router_table(rates: Mapping[str, list[Rate]]) -> str:
         "per second",
         "goal",
     ]
-    return _table(head, [row(*one) for one in rows if one[1].name in rates])
+    return _table(head, [row(name, contender, goal) for name, contender, goal in rows if contender.name in rates])
 
 
 def _by_clock(own: Sequence[Rate], baseline: Sequence[Rate]) -> Spread:
-    return ratios([one.clock for one in own], [one.clock for one in baseline])
+    return ratios([rate.clock for rate in own], [rate.clock for rate in baseline])
 
 
-def _place_of_the_router(rates: Mapping[str, list[Rate]]) -> str:
-    """Whether it is ahead of the frameworks that do the same job, as the goal asks."""
-    told = []
+def _router_comparison(rates: Mapping[str, list[Rate]]) -> str:
+    """Compare the router with the frameworks that do the same job; the goal is to be faster."""
+    comparisons = []
     for name, contender in (
         ("FastStream's idiom", router.IDIOM),
         ("Quix Streams", router.QUIX_SAME),
@@ -225,16 +226,16 @@ def _place_of_the_router(rates: Mapping[str, list[Rate]]) -> str:
     ):
         if contender.name in rates:
             times = _by_clock(rates[router.ROUTER.name], rates[contender.name])
-            told.append(f"{_times(times)} times as many as {name}: {'met' if times.median >= 1 else 'missed'}")
+            comparisons.append(f"{_times(times)} times as many as {name}: {'met' if times.median >= 1 else 'missed'}")
     return "\n".join(
-        ["Goal: ahead of the frameworks. By the clock the router decides", "", *(f"- {one}" for one in told)]
+        ["Goal: ahead of the frameworks. By the clock the router decides", "", *(f"- {line}" for line in comparisons)]
     )
 
 
 def _intake_table(figures: IntakeFigures) -> str:
     def row(name: str, own: Sequence[Answers], goal: float | None = None) -> list[str]:
-        rate = ratios([one.rate for one in own], [one.rate for one in figures.bare])
-        per_second = spread_of([one.rate for one in own]).median
+        rate = ratios([answers.rate for answers in own], [answers.rate for answers in figures.bare])
+        per_second = spread_of([answers.rate for answers in own]).median
         slower = _times(_slower(own, figures.bare))
         return [name, _times(rate), f"{per_second:,.0f}", *_latencies(own), slower, _verdict(rate, goal)]
 
@@ -249,7 +250,7 @@ def _intake_table(figures: IntakeFigures) -> str:
 
 def _calls_table(figures: IntakeFigures) -> str:
     def row(name: str, own: Sequence[Answers]) -> list[str]:
-        p99 = spread_of([percentile(one.latencies, 99) for one in own]).median
+        p99 = spread_of([percentile(answers.latencies, 99) for answers in own]).median
         kept = "kept" if p99 <= CALL_PROMISE else "broken"
         return [name, _times(_slower(own, figures.quiet_calls)), *_latencies(own), kept]
 
@@ -267,22 +268,27 @@ def _flood_sentence(floods: Sequence[Flood]) -> str:
         return spread_of(list(values)).median
 
     return (
-        f"Of the flood, a second: {median(one.offered for one in floods):,.0f} offered, "
-        f"{median(one.sent for one in floods):,.0f} sent, {median(one.accepted for one in floods):,.0f} accepted, "
-        f"{median(one.refused for one in floods):,.0f} refused; intake's memory after it: "
-        f"{median(one.memory for one in floods) / MIB:,.0f} MiB."
+        f"Of the flood, a second: {median(flood.offered for flood in floods):,.0f} offered, "
+        f"{median(flood.sent for flood in floods):,.0f} sent, "
+        f"{median(flood.accepted for flood in floods):,.0f} accepted, "
+        f"{median(flood.refused for flood in floods):,.0f} refused; intake's memory after it: "
+        f"{median(flood.memory for flood in floods) / MIB:,.0f} MiB."
     )
 
 
 def _slower(own: Sequence[Answers], baseline: Sequence[Answers]) -> Spread:
-    return ratios([percentile(one.latencies, 99) for one in own], [percentile(one.latencies, 99) for one in baseline])
+    return ratios(
+        [percentile(answers.latencies, 99) for answers in own],
+        [percentile(answers.latencies, 99) for answers in baseline],
+    )
 
 
 def _latencies(rounds: Iterable[Answers]) -> list[str]:
-    """Median over the rounds of p50 and p99."""
+    """Return the median of p50 and of p99 over the rounds."""
     kept = list(rounds)
     return [
-        _milliseconds(spread_of([percentile(one.latencies, percent) for one in kept]).median) for percent in (50, 99)
+        _milliseconds(spread_of([percentile(answers.latencies, percent) for answers in kept]).median)
+        for percent in (50, 99)
     ]
 
 

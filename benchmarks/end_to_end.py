@@ -1,4 +1,4 @@
-"""From the report's sending to the department's call centre: how long, per lane, idle and behind a queue."""
+"""The time from sending a report to its push to the department, per lane, idle and behind a queue."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ from tests.support.waiting import eventually
 REPORTS = 300
 REPORTS_PER_SECOND = 10.0
 WAITING = 100_000
-PRELOADED_AT_ONCE = 20_000  # fewer than librdkafka holds
+PRELOADED_AT_ONCE = 20_000  # fits into librdkafka's queue
 BEHIND = 20
 ARRIVAL_SECONDS = 60.0
 MIGRATIONS = {"services.notifier": NOTIFIER_MIGRATIONS, "services.stats": STATS_MIGRATIONS}
@@ -42,7 +42,7 @@ MIGRATIONS = {"services.notifier": NOTIFIER_MIGRATIONS, "services.stats": STATS_
 
 @dataclass
 class CallCentre:
-    """Takes the pushes of all departments, notes when each report came first, and acknowledges at once."""
+    """Receives the pushes of all departments, records the first arrival of each report, and acknowledges at once."""
 
     session: aiohttp.ClientSession
     url: str = ""
@@ -50,11 +50,11 @@ class CallCentre:
     _acknowledging: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def take(self, request: web.Request) -> web.Response:
-        """One push."""
+        """Handle one push."""
         now = time.perf_counter()
         push = orjson.loads(await request.read())
         self.came.setdefault(push["data"]["report_id"], now)
-        if push["data"].get("lane") == Lane.EMERGENCY:  # routine pushes say only which report it is
+        if push["data"].get("lane") == Lane.EMERGENCY:  # routine pushes contain only the report's id
             task = asyncio.create_task(self._acknowledge(request, push["ack_url"]))
             self._acknowledging.add(task)
             task.add_done_callback(self._acknowledging.discard)
@@ -70,10 +70,10 @@ class CallCentre:
 
 @dataclass(frozen=True, slots=True)
 class EndToEndFigures:
-    """Seconds from sending to the push, per lane; idle, and for emergencies beside a queue of routine reports.
+    """Seconds from sending to the push, per lane; idle, and for emergencies with a queue of routine reports.
 
-    ``queue_rate`` is how many of the waiting reports reached their call centre per second meanwhile; ``behind`` is how
-    many routine reports that were sent after them did, and ``watched`` the seconds in which all this was seen.
+    ``queue_rate`` is how many of the queued reports were pushed per second; ``behind`` is how many routine reports sent
+    after the queue were pushed, and ``watched`` is the observed time in seconds.
     """
 
     idle: dict[Lane, list[float]]
@@ -84,7 +84,7 @@ class EndToEndFigures:
 
 
 async def measure(kafka: KafkaSettings, directory: Path) -> EndToEndFigures:
-    """Both lanes idle, then emergencies while routine reports wait in Kafka."""
+    """Measure both lanes idle, then emergencies while routine reports wait in Kafka."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(client())
         centre = await stack.enter_async_context(_call_centre(session))
@@ -94,7 +94,7 @@ async def measure(kafka: KafkaSettings, directory: Path) -> EndToEndFigures:
             await _migrate(service)
             await service.start()
         sending = _Sending(session, intake, centre)
-        await sending.calls(10)  # first connections, first rows
+        await sending.calls(10)  # opens the first connections, inserts the first rows
         await sending.reports(10)
         idle = {Lane.EMERGENCY: await sending.calls(REPORTS), Lane.ROUTINE: await sending.reports(REPORTS)}
         await asyncio.to_thread(_fill_queue, kafka)
@@ -125,13 +125,13 @@ class _Sending:
         return await self._arrivals(await self.post_reports(count))
 
     async def post_reports(self, count: int) -> dict[str, float]:
-        """The id of each report, and when it was sent; nothing is waited for."""
+        """Send reports without waiting for pushes; return the id and the sending time of each."""
         return await self._post(f"{self.intake}/v1/reports", "laksa", count, report_body)
 
     async def _post(
         self, url: str, channel: str, count: int, make: Callable[[int], dict[str, Any]]
     ) -> dict[str, float]:
-        """Send at a steady pace."""
+        """Send at a fixed rate."""
         sent: dict[str, float] = {}
 
         async def send(body: bytes) -> None:
@@ -147,7 +147,7 @@ class _Sending:
         return sent
 
     async def _arrivals(self, sent: dict[str, float]) -> list[float]:
-        """Wait until all have come; the seconds that each took."""
+        """Wait until all reports were pushed; return the seconds that each took."""
         await eventually(lambda: sent.keys() <= self.centre.came.keys(), ARRIVAL_SECONDS)
         return [self.centre.came[report_id] - begun for report_id, begun in sent.items()]
 
@@ -169,7 +169,7 @@ async def _call_centre(session: aiohttp.ClientSession) -> AsyncIterator[CallCent
 
 
 def _services(kafka: KafkaSettings, directory: Path, receiver: str) -> Sequence[ServiceProcess]:
-    """All services but intake, each on its own database, pushing to one receiver."""
+    """All services except intake, each on its own database, pushing to one receiver."""
     endpoints = directory / "endpoints.yaml"
     entries = [
         {
@@ -208,7 +208,7 @@ async def _migrate(service: ServiceProcess) -> None:
 def _service(
     kafka: KafkaSettings, directory: Path, name: str, lane: Lane | None = None, **settings: str
 ) -> ServiceProcess:
-    own = directory / f"{name}-{lane or 'all'}"  # two lanes of one service would share a log
+    own = directory / f"{name}-{lane or 'all'}"  # otherwise two lanes of one service share a log
     own.mkdir()
     command = [f"services.{name}", *(["--lane", lane.value] if lane else [])]
     return ServiceProcess(command, kafka, own, dict(settings))

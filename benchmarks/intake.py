@@ -1,4 +1,4 @@
-"""How many reports a second intake accepts, and how long one takes, against a handler that only produces to Kafka."""
+"""Reports per second and latency of intake, compared with a handler that only produces to Kafka."""
 
 import asyncio
 import time
@@ -32,13 +32,13 @@ CALLS_PER_SECOND = 20.0
 START_SECONDS = 60.0
 IDLE_SECONDS = 2.0
 TIMES_CAPACITY = 10
-OPENING_SECONDS = 1.0  # until the load has come to its full height
+OPENING_SECONDS = 1.0  # until the load has reached its full rate
 FLOOD_SECONDS = OPENING_SECONDS + CALLS / CALLS_PER_SECOND + 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """One 202: after how many seconds, and what it said."""
+    """A 202: its latency in seconds, and its body."""
 
     seconds: float
     body: bytes
@@ -46,22 +46,22 @@ class Posted:
 
 @dataclass
 class Answers:
-    """How long each 202 took, in seconds, and how long all of them together."""
+    """The latency of each 202 and the total duration, in seconds."""
 
     latencies: list[float] = field(default_factory=list)
     elapsed: float = 0.0
 
     @property
     def rate(self) -> float:
-        """202s per second."""
+        """Return the 202s per second."""
         return len(self.latencies) / self.elapsed
 
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """What became of an open load, a second: how much was offered, sent, accepted, and refused with 503.
+    """The result of an open load, per second: reports offered, sent, accepted, and refused with 503.
 
-    ``memory`` is what intake's process had in memory at the end, in bytes.
+    ``memory`` is the memory of intake's process at the end, in bytes.
     """
 
     offered: float
@@ -73,7 +73,7 @@ class Flood:
 
 @dataclass(frozen=True, slots=True)
 class IntakeFigures:
-    """One entry per round: reports to the bare handler and to intake, and 112 calls without and beside a flood."""
+    """One entry per round: reports to the bare handler and to intake, and 112 calls without and with a flood."""
 
     bare: list[Answers] = field(default_factory=list)
     intake: list[Answers] = field(default_factory=list)
@@ -83,7 +83,7 @@ class IntakeFigures:
 
 
 async def measure(kafka: KafkaSettings, directory: Path) -> IntakeFigures:
-    """All rounds; the two services take turns, on the same Kafka and with the same client."""
+    """Measure all rounds; the two services alternate, with the same Kafka and the same client."""
     figures = IntakeFigures()
     await create_topics(kafka, [TopicSpec(TOPIC, WIDE, retention=None)])
     async with AsyncExitStack() as stack:
@@ -105,7 +105,7 @@ async def measure(kafka: KafkaSettings, directory: Path) -> IntakeFigures:
 
 
 def client() -> aiohttp.ClientSession:
-    """A client that lets go of idle connections before uvicorn does, after 5 s: it may close one as it is used."""
+    """Return a client that closes idle connections before uvicorn does (after 5 s), to avoid a race."""
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=IDLE_SECONDS))
 
 
@@ -127,7 +127,7 @@ async def _bare(kafka: KafkaSettings, directory: Path, session: aiohttp.ClientSe
 
 
 async def _flood(session: aiohttp.ClientSession, url: str, count: int) -> Answers:
-    """Send so many reports with 32 at a time, as fast as they are answered."""
+    """Send reports, 32 at a time, as fast as they are answered."""
     answers = Answers()
     bodies = iter([orjson.dumps(report_body(number)) for number in range(count)])
     begun = time.perf_counter()
@@ -144,10 +144,10 @@ async def _send_all(
 
 
 async def post(session: aiohttp.ClientSession, url: str, channel: str, body: bytes) -> Posted:
-    """Send one report or call, and read its 202.
+    """Send one report or call, and return its 202.
 
     Raises:
-        RuntimeError: the answer is another one.
+        RuntimeError: the response has another status.
     """
     headers = {"X-API-Key": KEYS[channel], "Content-Type": "application/json"}
     begun = time.perf_counter()
@@ -159,17 +159,17 @@ async def post(session: aiohttp.ClientSession, url: str, channel: str, body: byt
 
 
 async def _steady_calls(session: aiohttp.ClientSession, url: str) -> Answers:
-    """Send 112 calls at a steady pace; one that takes long does not delay the next."""
+    """Send 112 calls at a fixed rate; a slow call does not delay the next."""
     begun = time.perf_counter()
     sent = []
     for number in range(CALLS):
         sent.append(asyncio.create_task(post(session, url, "112", orjson.dumps(call_body(number)))))
         await asyncio.sleep(1 / CALLS_PER_SECOND)
-    return Answers([one.seconds for one in await asyncio.gather(*sent)], time.perf_counter() - begun)
+    return Answers([posted.seconds for posted in await asyncio.gather(*sent)], time.perf_counter() - begun)
 
 
 async def _flooded(intake: ServiceProcess, directory: Path, rate: float) -> Flood:
-    """Routine reports, so many a second, from a process of their own and whether they are answered or not."""
+    """Offer routine reports at a fixed rate from a separate process, independent of the responses."""
     said = directory / "open-load.json"
     module = ["benchmarks.contenders.open_load", str(intake.port), str(rate), str(FLOOD_SECONDS)]
     said.unlink(missing_ok=True)

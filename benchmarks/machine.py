@@ -1,4 +1,4 @@
-"""What the figures were measured on, in general terms: no names, no paths."""
+"""A description of the machine in general terms: no names, no paths."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ PACKAGES = ("aiokafka", "faststream", "confluent-kafka", "pydantic", "fastapi", 
 
 
 def machine(kafka: str) -> str:
-    """One sentence; ``kafka`` is the broker's version."""
+    """Return one sentence; ``kafka`` is the broker's version."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = round(psutil.virtual_memory().total / GIB)
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)

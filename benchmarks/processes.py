@@ -1,4 +1,4 @@
-"""Starting what is measured as a process of its own, and ending it."""
+"""Starts and stops the measured programs, each as its own process."""
 
 import asyncio
 import os
@@ -15,9 +15,9 @@ END_SECONDS = 20.0
 async def running(
     module: Sequence[str], log: Path, variables: Mapping[str, str] | None = None, *, python: Path | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """``python -m`` something, while the block lasts; ended by SIGTERM, or SIGKILL where it is deaf to that.
+    """``python -m`` a module for the duration of the block; stop it with SIGTERM, or SIGKILL if it does not react.
 
-    ``python`` is another interpreter than this one.
+    ``python`` is the interpreter to use instead of this one.
     """
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""How many reports a second the routine router decides, against loops that do its job by hand."""
+"""Reports per second of the routine router, compared with hand-written loops that do the same job."""
 
 import asyncio
 import time
@@ -18,15 +18,15 @@ from shared.settings import KafkaSettings
 
 RECORDS = 15_000
 ROUNDS = 3
-LONGEST_SECONDS = 15.0  # the slowest contenders get no further than that; a rate needs no last record
+LONGEST_SECONDS = 15.0  # the time limit of the slowest contenders; a rate does not need the last record
 LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Reports per second of the clock, and per second of the program's own CPU time.
+    """Reports per second by the clock, and per second of the program's CPU time.
 
-    The second one hardly changes with what else the machine does; the loops here are bound by their one core.
+    Other load on the machine hardly changes the second rate; these loops are limited by one core.
     """
 
     clock: float
@@ -35,7 +35,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One program and how it is called; it writes one record to the lifecycle for each report."""
+    """A program and its command; it writes one record to the lifecycle topic for each report."""
 
     name: str
     module: Sequence[str]
@@ -43,7 +43,7 @@ class Contender:
     apart: bool = False  # runs in the contenders' own environment
 
     def command(self, kafka: KafkaSettings) -> list[str]:
-        """What follows ``python -m``."""
+        """Return the arguments after ``python -m``."""
         if self.module[0].startswith("services."):
             return list(self.module)
         return [self.module[0], kafka.bootstrap_servers, f"bench-{self.name}", *self.module[1:]]
@@ -60,7 +60,7 @@ BYTEWAX = Contender("bytewax", ("benchmarks.contenders.bytewax_flow",), apart=Tr
 BYTEWAX_SAME = Contender("bytewax-same", ("benchmarks.contenders.bytewax_flow", "--same-records"), apart=True)
 LIBRDKAFKA = Contender("librdkafka", ("benchmarks.contenders.librdkafka",))
 LIBRDKAFKA_SAME = Contender("librdkafka-same", ("benchmarks.contenders.librdkafka", "--same-records"))
-# so that those who are compared run next to each other
+# compared contenders run one after the other
 CONTENDERS = (
     *(BARE, ROUTER, SAME, TUNED_SAME),
     *(QUIX_SAME, BYTEWAX_SAME, LIBRDKAFKA_SAME),
@@ -70,24 +70,24 @@ CONTENDERS = (
 
 @dataclass(frozen=True, slots=True)
 class RouterFigures:
-    """The rates of each contender, round by round, and why some have none."""
+    """The rates of each contender per round, and the reason why some have none."""
 
     rates: Mapping[str, list[Rate]]
     left_out: str | None
 
 
 async def measure(kafka: KafkaSettings, directory: Path) -> RouterFigures:
-    """Reports per second of each contender, round by round: all of them run once before any runs again."""
+    """Measure the reports per second of each contender; each round runs all contenders once."""
     python, left_out = None, None
     try:
         python = await asyncio.to_thread(contenders_python)
     except NotInstalled as error:
         left_out = str(error)
-    running_ones = [one for one in CONTENDERS if python or not one.apart]
-    rates: dict[str, list[Rate]] = {one.name: [] for one in running_ones}
+    available = [contender for contender in CONTENDERS if python or not contender.apart]
+    rates: dict[str, list[Rate]] = {contender.name: [] for contender in available}
     for _ in range(ROUNDS):
         await asyncio.to_thread(preload, kafka, routine_records(RECORDS))
-        for contender in running_ones:
+        for contender in available:
             chosen = python if contender.apart else None
             rates[contender.name].append(await _rate(contender, kafka, directory, chosen))
     return RouterFigures(rates, left_out)
@@ -96,7 +96,7 @@ async def measure(kafka: KafkaSettings, directory: Path) -> RouterFigures:
 async def _rate(contender: Contender, kafka: KafkaSettings, directory: Path, python: Path | None) -> Rate:
     looks: list[tuple[float, int]] = []  # seconds of CPU, records written
     tail = Tail(kafka, topics.LIFECYCLE)
-    # Bytewax keeps its place below TMPDIR
+    # Bytewax stores its offsets below TMPDIR
     variables = {"LAKSA_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "TMPDIR": str(directory)}
     log = directory / f"{contender.name}.log"
     try:
@@ -105,8 +105,8 @@ async def _rate(contender: Contender, kafka: KafkaSettings, directory: Path, pyt
             give_up_at = time.monotonic() + contender.longest_seconds
             while (count := tail.count()) < RECORDS and time.monotonic() < give_up_at:
                 if process.returncode is not None:
-                    raise RuntimeError(f"{contender.name} ended by itself")
-                if count:  # before the first record it only loads its modules
+                    raise RuntimeError(f"{contender.name} exited early")
+                if count:  # the time before the first record is start-up
                     looks.append((sum(cpu.cpu_times()[:2]), count))
                 await asyncio.sleep(LOOK_SECONDS)
         return Rate(steady_rate(tail.times()), slope(looks))

@@ -1,4 +1,4 @@
-"""Synthetic reports to measure with, as they stand on Kafka and as a channel sends them."""
+"""Synthetic reports, as records on Kafka and as request bodies of a channel."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from shared.events.models import Place, Reporter, ReportSubmitted
 from shared.events.outgoing import OutgoingRecord
 from shared.observability.tracing import child_of
 
-# One department each, so that a report gives exactly two records: the report for it, and the decision.
+# Each has one department, so that a report gives exactly two records: the assigned report and the decision.
 CATEGORIES = ("INF-PJU", "INF-JALAN", "ENV-SAMPAH", "ADM-DUKCAPIL", "SOC-BANTUAN", "WAT-PDAM", "TRA-LALIN", "INF-LAIN")
 
 
 def report_body(number: int) -> dict[str, Any]:
-    """What a channel posts to ``/v1/reports``; never the same report twice."""
+    """Return a body for ``/v1/reports``; no two calls return the same report."""
     kecamatan = sorted(default_taxonomy().kecamatan)
     return {
         "category": CATEGORIES[number % len(CATEGORIES)],
@@ -39,12 +39,12 @@ def report_body(number: int) -> dict[str, Any]:
 
 
 def call_body(number: int) -> dict[str, Any]:
-    """What 112 posts to ``/v1/calls``: an emergency of one department."""
+    """Return a body for ``/v1/calls``: an emergency of one department."""
     return {**report_body(number), "category": "MED-AMBULANS", "call_type": "normal"}
 
 
 def routine_records(count: int) -> Iterator[OutgoingRecord]:
-    """Reports as intake publishes them, all different."""
+    """Yield different reports as intake publishes them."""
     for number in range(count):
         yield _routine_record(number)
 

@@ -1,4 +1,4 @@
-"""How many facts a second stats counts, against writing the same facts down and counting nothing."""
+"""Facts per second of stats, compared with storing the same facts without counting."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -26,14 +26,16 @@ BARE, SQLITE, POSTGRESQL = "bare", "sqlite", "postgresql"
 
 
 def facts() -> list[Fact]:
-    """Two facts of each report: it was registered, it was routed; as they come, side by side."""
+    """Return two facts per report, registered and routed, in this order."""
     return [
-        fact_of(one.attributes, one.event) for number in range(REPORTS) for one in (registered(number), decided(number))
+        fact_of(record.attributes, record.event)
+        for number in range(REPORTS)
+        for record in (registered(number), decided(number))
     ]
 
 
 async def measure(directory: Path) -> Rates:
-    """Facts per second, round by round, each on an empty database."""
+    """Measure the facts per second of each round, each on an empty database."""
     all_facts = facts()
     rates: Rates = {BARE: [], SQLITE: [], POSTGRESQL: []}
     for number in range(ROUNDS):
@@ -54,14 +56,14 @@ async def _counted(url: str, all_facts: Sequence[Fact]) -> float:
     begun = time.perf_counter()
     for batch in _batches(all_facts):
         if len(await store.record_facts(batch)) != len(batch):
-            raise RuntimeError("Facts were counted that the database knew already")
+            raise RuntimeError("The store ignored some facts as known")
     elapsed = time.perf_counter() - begun
     await engine.dispose()
     return len(all_facts) / elapsed
 
 
 async def _written(url: str, all_facts: Sequence[Fact]) -> float:
-    """The baseline: each fact once, a transaction per batch, and nothing follows from it."""
+    """The baseline: store each fact once, one transaction per batch, without counting."""
     await upgrade(url, MIGRATIONS)
     engine = make_engine(url)
     begun = time.perf_counter()
@@ -70,8 +72,8 @@ async def _written(url: str, all_facts: Sequence[Fact]) -> float:
             await connection.execute(
                 insert(tables.facts).on_conflict_do_nothing(),
                 [
-                    {"event_id": one.event_id, "report_id": one.report_id, "kind": one.kind, "body": one.body}
-                    for one in batch
+                    {"event_id": fact.event_id, "report_id": fact.report_id, "kind": fact.kind, "body": fact.body}
+                    for fact in batch
                 ],
             )
     elapsed = time.perf_counter() - begun

@@ -1,1 +1,1 @@
-"""What the services are compared with: small programs that do the same job, each in a process of its own."""
+"""The programs that the services are compared with: each does the same job in its own process."""

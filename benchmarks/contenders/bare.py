@@ -1,7 +1,7 @@
 """The baseline: a bare aiokafka loop that does the router's job; ``python -m benchmarks.contenders.bare``.
 
-``--tuned`` gives it what the services have too: uvloop, the CRC32 partitioner and lz4. ``--same-records`` makes it
-write byte for byte what the router writes, envelope and all.
+``--tuned`` makes it use uvloop, the CRC32 partitioner and lz4, as the services do. ``--same-records`` makes it write
+the same bytes as the router, including the envelope.
 """
 
 import argparse

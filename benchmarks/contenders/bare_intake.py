@@ -1,6 +1,6 @@
-"""The baseline of intake: Starlette, one acknowledged produce, 202; ``python -m benchmarks.contenders.bare_intake``.
+"""The baseline of intake: Starlette, one acknowledged send, 202; ``python -m benchmarks.contenders.bare_intake``.
 
-Nothing else: the report is not checked, nothing is on disk here, and without Kafka nothing is accepted.
+It does not validate the report, stores nothing on disk, and accepts nothing without Kafka.
 """
 
 import sys
@@ -20,7 +20,7 @@ TOPIC = "bench.intake.v1"
 
 
 def make_app(servers: str) -> Starlette:
-    """The whole service."""
+    """Return the application."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

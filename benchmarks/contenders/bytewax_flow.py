@@ -1,8 +1,8 @@
 """Bytewax doing the router's job; ``python -m benchmarks.contenders.bytewax_flow`` in ``.venv-bench``.
 
-Its sink waits at the end of each batch until all is sent, but looks at no result: a record that Kafka refused for good
-is lost without a word. It keeps its place in files of its own, by epochs, and not as a consumer group in Kafka.
-``--same-records`` makes it write what the router writes.
+Its sink waits at the end of each batch until all records are sent, but checks no result: a record that Kafka refuses
+permanently is lost silently. It stores its offsets in its own files, once per epoch, and not as a consumer group in
+Kafka. ``--same-records`` makes it write the same bytes as the router.
 """
 
 import sys
@@ -24,11 +24,11 @@ from shared.events import topics
 from shared.messaging.subscribing import BATCH_RECORDS
 
 LINGER_MS = "5"
-EPOCH = timedelta(seconds=0.5)  # how often it notes its place; the default is 10 s
+EPOCH = timedelta(seconds=0.5)  # how often it stores its offsets; the default is 10 s
 
 
 def flow_of(servers: str, job: Job) -> Dataflow:
-    """The whole job as a dataflow."""
+    """Return the job as a dataflow."""
 
     def route(reports: Sequence[Any]) -> Iterator[Any]:
         for report in reports:
@@ -45,14 +45,14 @@ def flow_of(servers: str, job: Job) -> Dataflow:
 
 
 def main() -> None:
-    """Run until SIGTERM. The place is kept among the temporary files, under the group's name."""
+    """Run until SIGTERM. The offsets are stored in a temporary folder named after the group."""
     servers, group = sys.argv[1:3]
-    place = Path(tempfile.gettempdir()) / group
-    if not place.is_dir():
-        place.mkdir()
-        init_db_dir(place, 1)
+    folder = Path(tempfile.gettempdir()) / group
+    if not folder.is_dir():
+        folder.mkdir()
+        init_db_dir(folder, 1)
     job = job_of(same_records="--same-records" in sys.argv)
-    cli_main(flow_of(servers, job), epoch_interval=EPOCH, recovery_config=RecoveryConfig(place))
+    cli_main(flow_of(servers, job), epoch_interval=EPOCH, recovery_config=RecoveryConfig(folder))
 
 
 if __name__ == "__main__":

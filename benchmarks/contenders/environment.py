@@ -1,4 +1,4 @@
-"""The contenders' own environment: Quix Streams and Bytewax pin older packages than the services use."""
+"""A separate environment for Quix Streams and Bytewax, which pin older packages than the services use."""
 
 import hashlib
 import subprocess
@@ -13,15 +13,15 @@ INTERPRETER = VENV / "bin" / "python"
 INSTALL_SECONDS = 300.0
 
 
-class NotInstalled(Exception):  # noqa: N818  # named after what happened
-    """The environment could not be made; the message says what stands on the page."""
+class NotInstalled(Exception):  # noqa: N818  # names the condition
+    """The environment could not be created; the message is printed on the page."""
 
 
 def contenders_python() -> Path:
-    """The interpreter of ``.venv-bench``, which is made from its lock where it is missing or of another lock.
+    """Return the interpreter of ``.venv-bench``, which is created if it is missing or does not match its lock.
 
     Raises:
-        NotInstalled: a package cannot be had on this machine.
+        NotInstalled: a package cannot be installed on this machine.
     """
     wanted = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()
     if not (STAMP.is_file() and STAMP.read_text(encoding="utf-8") == wanted and INTERPRETER.is_file()):
@@ -32,7 +32,7 @@ def contenders_python() -> Path:
 
 
 def locked_version(package: str) -> str:
-    """The version of a package in the lock."""
+    """Return the version of a package in the lock."""
     for line in LOCK.read_text(encoding="utf-8").splitlines():
         name, _, rest = line.partition("==")
         if name == package:
@@ -43,7 +43,7 @@ def locked_version(package: str) -> str:
 def _uv(*arguments: str) -> None:
     uv = Path(sys.executable).with_name("uv")
     try:
-        done = subprocess.run(  # noqa: S603  # our own commands
+        done = subprocess.run(  # noqa: S603  # fixed commands
             [str(uv), *arguments], cwd=ROOT, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -1,4 +1,4 @@
-"""FastStream as its tutorial shows it, one message a call; ``python -m benchmarks.contenders.idiom``."""
+"""FastStream as in its tutorial, one message per call; ``python -m benchmarks.contenders.idiom``."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""The router's job in its plainest form, for loops that have nothing else to do."""
+"""The router's job in its simplest form, for the contenders' loops."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,12 +21,12 @@ Job = Callable[[bytes, Headers], list[OutgoingRecord]]
 
 
 def routing_table() -> RoutingTable:
-    """The packaged one."""
+    """Return the packaged routing table."""
     return load_routing_table(PACKAGED, default_taxonomy())
 
 
 def decided(report: ReportSubmitted, table: RoutingTable) -> ReportDecided:
-    """The decision on a report, by the router's own rules."""
+    """Return the decision on a report, made by the router's rules."""
     inputs = inputs_of(report)
     decision = decide(inputs, table)
     return ReportDecided(
@@ -43,14 +43,14 @@ def decided(report: ReportSubmitted, table: RoutingTable) -> ReportDecided:
 
 
 def plain_job() -> Job:
-    """Parse and check, decide, and the two records: the body as it came, and the decision, with no new headers."""
+    """Parse, validate and decide; return the unchanged body and the decision as records without new headers."""
     table = routing_table()
 
     def route(body: bytes, headers: Headers) -> list[OutgoingRecord]:
         decision = decided(ReportSubmitted.model_validate_json(body), table)
         key = str(decision.report_id).encode()
         return [
-            *(OutgoingRecord(topics.opd(one.opd, Lane.ROUTINE), key, body, headers) for one in decision.targets),
+            *(OutgoingRecord(topics.opd(target.opd, Lane.ROUTINE), key, body, headers) for target in decision.targets),
             OutgoingRecord(topics.LIFECYCLE, key, decision.model_dump_json().encode(), headers),
         ]
 
@@ -58,7 +58,7 @@ def plain_job() -> Job:
 
 
 def same_job() -> Job:
-    """The same, and byte for byte the records that the router writes, by the router's own code."""
+    """Do the same job with the router's code and return the same bytes as the router writes."""
     routing = Routing(routing_table(), Lane.ROUTINE, RouterMetrics(CollectorRegistry(), Lane.ROUTINE))
     topic = topics.reports(Lane.ROUTINE)
 
@@ -70,5 +70,5 @@ def same_job() -> Job:
 
 
 def job_of(*, same_records: bool) -> Job:
-    """One of the two."""
+    """Return ``same_job`` or ``plain_job``."""
     return same_job() if same_records else plain_job()

@@ -1,6 +1,6 @@
-"""The limit: the same loop where Kafka's protocol is C; ``python -m benchmarks.contenders.librdkafka``.
+"""The upper limit: the same loop with Kafka's protocol in C; ``python -m benchmarks.contenders.librdkafka``.
 
-``--same-records`` makes it write byte for byte what the router writes.
+``--same-records`` makes it write the same bytes as the router.
 """
 
 import signal
@@ -46,12 +46,12 @@ def consume(servers: str, group: str, job: Job) -> None:
         for message in taken:
             if message.error():
                 raise KafkaException(message.error())
-            headers: Any = message.headers()  # told as text or bytes; what Kafka hands out is bytes
+            headers: Any = message.headers()  # typed as text or bytes; Kafka returns bytes
             for out in job(message.value() or b"", headers):
                 producer.produce(out.topic, out.value, out.key, headers=[*out.headers])
         if taken:
             if producer.flush(FLUSH_SECONDS):
-                raise TimeoutError("Kafka did not acknowledge")
+                raise TimeoutError("Kafka did not acknowledge all records")
             consumer.commit(asynchronous=False)
     consumer.close()
 

@@ -1,8 +1,8 @@
-"""An open load of routine reports: so many a second, whether they are answered or not.
+"""An open load of routine reports: a fixed number per second, independent of the responses.
 
-``python -m benchmarks.contenders.open_load <port> <a second> <seconds>`` speaks to this machine only, for a bounded
-time, through a bounded number of connections, and prints what became of it as one line of JSON. A report whose time
-has come while every connection still waits for an answer is not sent; it counts as offered.
+``python -m benchmarks.contenders.open_load <port> <reports per second> <seconds>`` connects to this machine only, for a
+limited time, through a limited number of connections, and prints the result as one line of JSON. A report that is due
+while every connection waits for a response is not sent; it counts as offered.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from tests.support.processes.intake_process import KEYS
 
 CONNECTIONS = 300
 TICK_SECONDS = 0.002
-PREPARED = 5_000  # different reports; sent again without a source_reference they are others
+PREPARED = 5_000  # different bodies; without a source_reference, a repeated body is a new report
 LONGEST_SECONDS = 60.0
 
 
 @dataclass
 class Sent:
-    """What was offered and sent, how it was answered (by status), and in how many seconds all of that."""
+    """The numbers of offered and sent reports, the responses by status, and the duration in seconds."""
 
     offered: int = 0
     sent: int = 0
@@ -35,7 +35,7 @@ class Sent:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection that is kept open; free again once it was answered."""
+    """A keep-alive connection; it is free when its request was answered."""
 
     def __init__(self, free: "deque[_Connection]", sent: Sent) -> None:
         self._free = free
@@ -43,18 +43,18 @@ class _Connection(asyncio.Protocol):
         self.transport: asyncio.WriteTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.WriteTransport", transport)  # uvloop's is one in all but name
+        self.transport = cast("asyncio.WriteTransport", transport)  # uvloop's has the same methods
         self._free.append(self)
 
     def data_received(self, data: bytes) -> None:
-        # each answer is small enough to come in one piece
+        # each response is small enough for one read
         status = data[9:12].decode()
         self._sent.answers[status] = self._sent.answers.get(status, 0) + 1
         self._free.append(self)
 
 
 async def offer(port: int, rate: float, seconds: float) -> Sent:
-    """Offer so many a second for so many seconds."""
+    """Offer a number of reports per second for a number of seconds."""
     sent = Sent()
     free: deque[_Connection] = deque()
     loop = asyncio.get_running_loop()
@@ -89,7 +89,7 @@ def _request(port: int, number: int) -> bytes:
 
 
 def main() -> None:
-    """Offer, and tell."""
+    """Offer the load and print the result."""
     port, rate, seconds = int(sys.argv[1]), float(sys.argv[2]), min(float(sys.argv[3]), LONGEST_SECONDS)
     sent = uvloop.run(offer(port, rate, seconds))
     sys.stdout.buffer.write(orjson.dumps(asdict(sent)) + b"\n")

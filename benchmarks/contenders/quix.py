@@ -1,7 +1,7 @@
 """Quix Streams doing the router's job; ``python -m benchmarks.contenders.quix`` in ``.venv-bench``.
 
-A report is expanded into its records, each goes to the topic that it names. Every 500 reports a checkpoint waits until
-all of them are acknowledged and commits the offsets then. ``--same-records`` makes it write what the router writes.
+A report is expanded into its records, and each record is sent to its topic. Every 500 reports a checkpoint waits until
+all records are acknowledged, then commits the offsets. ``--same-records`` makes it write the same bytes as the router.
 """
 
 import sys
@@ -22,11 +22,11 @@ from shared.messaging.subscribing import BATCH_RECORDS
 LINGER_MS = 5
 
 
-class Body(Serializer):  # type: ignore[misc]  # its types are in another environment
-    """A record's value as it is."""
+class Body(Serializer):  # type: ignore[misc]  # its types are installed in another environment
+    """A serializer that leaves the value unchanged."""
 
-    def __call__(self, value: OutgoingRecord, ctx: Any) -> bytes:  # noqa: ARG002  # the library names it
-        """Nothing to serialise."""
+    def __call__(self, value: OutgoingRecord, ctx: Any) -> bytes:  # noqa: ARG002  # the library passes it by name
+        """Return the value unchanged."""
         return value.value
 
 
@@ -53,7 +53,7 @@ def consume(servers: str, group: str, job: Job, state: str) -> None:
     reports = app.dataframe(app.topic(topics.reports(Lane.ROUTINE), value_deserializer="bytes"))
     records = reports.apply(lambda body, _key, _time, headers: job(body, headers), expand=True, metadata=True)
     records = records.set_headers(lambda record, _key, _time, _headers: record.headers)
-    # without it the outputs would carry the time of the report
+    # otherwise the outputs have the timestamp of the report
     records = records.set_timestamp(lambda _record, _key, _time, _headers: int(time.time() * 1000))
     records.to_topic(lambda record, _key, _time, _headers: outputs[record.topic], key=lambda record: record.key)
     app.run()

@@ -1,4 +1,4 @@
-"""What the fault tests share: one Kafka each, from one place, and processes in any number on it."""
+"""Fixtures of the fault tests: a Kafka per test, and service processes on it."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,14 +15,14 @@ from tests.support.processes.service_process import kafka_with_topics
 
 @pytest.fixture
 async def kafka(tmp_path: Path) -> AsyncIterator[KafkaSettings]:
-    """A Kafka of the test's own, with every topic; the tests ask for nothing that a cluster could not give."""
+    """A Kafka per test, with every topic."""
     async with kafka_with_topics(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 async def producer(kafka: KafkaSettings) -> AsyncIterator[EventProducer]:
-    """What puts records on it."""
+    """A producer on that Kafka."""
     made = real_producer(kafka)
     await made.start()
     yield made
@@ -31,7 +31,7 @@ async def producer(kafka: KafkaSettings) -> AsyncIterator[EventProducer]:
 
 @pytest.fixture
 async def processes(kafka: KafkaSettings, tmp_path: Path) -> AsyncIterator[Fleet]:
-    """Makes service processes on it; whatever runs in the end is killed."""
+    """Starts service processes on that Kafka; the rest are killed at the end of the test."""
     async with fleet(kafka, tmp_path) as made:
         yield made
 

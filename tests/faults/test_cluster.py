@@ -1,4 +1,4 @@
-"""Several nodes as our child processes: what they keep, and who may read their settings."""
+"""A cluster of child processes: its data survive a restart, and its settings are private."""
 
 import stat
 from pathlib import Path
@@ -14,7 +14,7 @@ KEPT = "departments.dishub.v1"
 
 
 async def test_started_again_on_its_folder_it_is_the_same_cluster(tmp_path: Path) -> None:
-    """Records, users and rules are there, though every node has other ports."""
+    """After a restart with other ports, records, users and ACLs are unchanged."""
     async with protected_kafka(tmp_path) as first:
         await write_raw(first.as_user("opd-dishub"), KEPT, [(b"before", [])])
 
@@ -27,7 +27,7 @@ async def test_started_again_on_its_folder_it_is_the_same_cluster(tmp_path: Path
 
 
 async def test_nobody_else_reads_the_nodes_passwords_and_a_node_alone_does_not_tell_them(tmp_path: Path) -> None:
-    """The cluster's file and a node's settings are the owner's alone; how to reach it depends on as whom."""
+    """Only the owner can read the files with passwords, and a node alone gives no connection settings."""
     cluster = EmbeddedCluster(tmp_path / "var", size=1)
     cluster.prepare()
     try:

@@ -1,4 +1,4 @@
-"""Routers that come and go without end: nothing is lost, nothing is counted twice."""
+"""Routers that start and stop continuously: no report is lost or counted twice."""
 
 import asyncio
 import random
@@ -25,7 +25,7 @@ SEED = 20_240_731
 EVENTS = 20_000
 ROUTERS = 4
 RESTARTS = 8
-LONGEST_LIFE = 2.0  # seconds from when a router is ready until it is stopped; some die while they start
+LONGEST_LIFE = 2.0  # seconds from a router's readiness to its stop; some are stopped during the start
 
 
 @pytest.mark.timeout(300)
@@ -33,7 +33,7 @@ async def test_each_report_is_routed_and_counted_once_however_often_routers_come
     kafka: KafkaSettings, producer: EventProducer, processes: Fleet, tmp_path: Path
 ) -> None:
     """F13: 4 routers x 8 restarts by SIGINT or SIGKILL while 20,000 reports come: 0 lost, 0 counted twice (R2)."""
-    print(f"rebalance storm, seed {SEED}")  # noqa: T201  # a failure has to be repeatable
+    print(f"rebalance storm, seed {SEED}")  # noqa: T201  # the seed makes a failure repeatable
     reports = routine_reports(EVENTS)
     stats = processes.stats(0, sqlite_url(tmp_path / "stats.db"))
     await stats.start()
@@ -59,11 +59,11 @@ async def test_each_report_is_routed_and_counted_once_however_often_routers_come
 async def _come_and_go(
     router: ServiceProcess, chance: random.Random, more_comes: Callable[[], Awaitable[None]]
 ) -> None:
-    """Let a router live for a while and end it, again and again; in the end it runs."""
+    """Start and stop a router repeatedly; it runs at the end."""
     for _ in range(RESTARTS):
         await more_comes()
         await router.launch()
-        if chance.random() < 0.75:  # the others die before they are ready
+        if chance.random() < 0.75:  # the others are stopped before they are ready
             await eventually(router.is_ready, 60)
         ends_at = time.monotonic() + chance.uniform(0.0, LONGEST_LIFE)
         await eventually(lambda at=ends_at: time.monotonic() >= at)  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Two processes of each service share the work, and one that dies loses nothing to the other."""
+"""Two processes of each service share the work, and the survivor takes over the work of a killed one."""
 
 import random
 import signal
@@ -30,13 +30,13 @@ from tests.support.waiting import eventually
 SEED = 20_240_731
 REPORTS = topics.reports(Lane.ROUTINE)
 STATS_REPORTS = 3_000
-SLOTS = 4  # pushes of the routine lane to one endpoint that a process has in hand at once
+SLOTS = 4  # concurrent routine pushes of one process to one endpoint
 
 
 async def test_two_routers_share_the_partitions_and_both_work(
     kafka: KafkaSettings, producer: EventProducer, processes: Fleet, tmp_path: Path
 ) -> None:
-    """Each owns some of the 12 and decides some reports; a killed one's partitions and reports are the other's."""
+    """Each router owns some of the 12 partitions and decides reports; the other takes over from a killed one."""
     reports = routine_reports(8_000)
     first, second = processes.router(0), processes.router(1)
     stats = processes.stats(0, sqlite_url(tmp_path / "stats.db"))
@@ -59,7 +59,7 @@ async def test_two_routers_share_the_partitions_and_both_work(
 async def test_two_notifiers_push_each_delivery_once(
     kafka: KafkaSettings, producer: EventProducer, processes: Fleet, postgres: str
 ) -> None:
-    """Two processes on one PostgreSQL, nothing fails: each webhook-id arrives once, each process pushes some."""
+    """Without faults, two processes on one PostgreSQL push each webhook-id once, and both push."""
     reports = routine_reports(400)
     async with receiver() as department:
         notifiers = await _two_notifiers(processes, postgres, _endpoints(reports, department))
@@ -71,7 +71,7 @@ async def test_two_notifiers_push_each_delivery_once(
         doubled = [name for name, count in pushed.items() if count > 1]
         assert doubled == [], f"pushed more than once: {doubled}"
         assert len(pushed) == wanted
-        assert {_pusher(push) for push in department.pushes} == {one.url for one in notifiers}
+        assert {_pusher(push) for push in department.pushes} == {notifier.url for notifier in notifiers}
         for notifier in notifiers:
             assert 'outcome="stale"' not in await notifier.metrics()
         assert {push.json["data"]["report_id"] for push in department.pushes} == ids_of(reports)
@@ -80,7 +80,7 @@ async def test_two_notifiers_push_each_delivery_once(
 async def test_the_other_notifier_takes_over_what_a_killed_one_held(
     kafka: KafkaSettings, producer: EventProducer, processes: Fleet, postgres: str
 ) -> None:
-    """SIGKILL of one while both have pushes in hand: the other makes them, under the same webhook-ids (F18, F19)."""
+    """After SIGKILL of one during its pushes, the other repeats them with the same webhook-ids (F18, F19)."""
     reports = routine_reports(4 * SLOTS, categories=["INF-PJU"])
     async with receiver(None, *[hang] * 2 * SLOTS) as department:
         killed, other = await _two_notifiers(processes, postgres, _endpoints(reports, department))
@@ -100,11 +100,11 @@ async def test_the_other_notifier_takes_over_what_a_killed_one_held(
 async def test_two_stats_count_each_fact_once(
     kafka: KafkaSettings, producer: EventProducer, processes: Fleet, postgres: str
 ) -> None:
-    """Two processes on one PostgreSQL that both get every fact, one of them killed: the counts are exact (S1)."""
+    """The counts are exact if two processes on one PostgreSQL both get every fact and one is killed (S1)."""
     facts = [
         fact for number in range(STATS_REPORTS) for fact in (lifecycle.registered(number), lifecycle.decided(number))
     ]
-    # keyed by the report and by something else: two copies on two partitions, so that they meet in two processes
+    # two keys put two copies of each fact on two partitions, so that two processes get them
     copies = [
         OutgoingRecord(topics.LIFECYCLE, key.encode(), fact.body, headers_of(fact.attributes))
         for fact in facts
@@ -127,7 +127,7 @@ async def test_two_stats_count_each_fact_once(
 
 
 async def _two_notifiers(processes: Fleet, postgres: str, known: Sequence[Endpoint]) -> list[ServiceProcess]:
-    """Both ready, with the partitions of a department's topic shared out."""
+    """Two ready notifiers that share the partitions of a department's topic."""
     notifiers = [processes.notifier(number, postgres, known) for number in range(2)]
     for notifier in notifiers:
         await notifier.start()
@@ -141,9 +141,9 @@ def _endpoints(reports: Sequence[ReportSubmitted], department: Receiver) -> list
 
 
 def _assigned(reports: Sequence[ReportSubmitted]) -> list[OutgoingRecord]:
-    """The reports as the router puts them on the departments' topics."""
+    """Return the reports as records on the departments' topics, made by the router's code."""
     records = [assigned_record(report, code) for report in reports for code in sorted(targets_of(report))]
-    return [OutgoingRecord(one.topic, one.key, one.value, list(one.headers)) for one in records]
+    return [OutgoingRecord(record.topic, record.key, record.value, list(record.headers)) for record in records]
 
 
 def _pusher(push: Push) -> str:
@@ -151,8 +151,8 @@ def _pusher(push: Push) -> str:
 
 
 async def _delivered(kafka: KafkaSettings, count: int) -> bool:
-    """Whether so many different facts tell of a delivery."""
-    facts = [text_headers(one.headers) for one in await read_all(kafka, topics.LIFECYCLE)]
+    """Return whether this many different facts record a delivery."""
+    facts = [text_headers(record.headers) for record in await read_all(kafka, topics.LIFECYCLE)]
     return len({fact["ce_id"] for fact in facts if fact["ce_type"] == DELIVERED}) >= count
 
 

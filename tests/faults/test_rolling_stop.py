@@ -1,4 +1,4 @@
-"""Every service is stopped and started in turn, as a new version is rolled out, while reports come."""
+"""A rolling restart of all services under load, as in an upgrade."""
 
 import asyncio
 import time
@@ -26,14 +26,14 @@ from tests.support.waiting import eventually
 
 SEED = 20_240_731
 AT_ONCE = 20
-PACE_SECONDS = 0.5  # bounded load: some thousand reports in all
+PACE_SECONDS = 0.5  # limits the load to some thousand reports
 
 
 @pytest.mark.timeout(300)
 async def test_a_rolling_stop_of_every_service_loses_and_repeats_nothing(
     kafka: KafkaSettings, processes: Fleet, postgres: str, tmp_path: Path
 ) -> None:
-    """F36, W3: SIGTERM of each in turn under load: out in 20 s, each 202 counted once, each delivery pushed once."""
+    """F36, W3: on SIGTERM under load each service stops in 20 s; each 202 is counted and each delivery pushed once."""
     async with receiver() as centre, _pipeline(kafka, processes, postgres, tmp_path, centre) as line:
         load = Load(line.intake.url, KEYS, run="rolling", seed=SEED)
         rolling = asyncio.create_task(line.roll())
@@ -56,7 +56,7 @@ class _Line:
     longest_stop: float = 0.0
 
     async def roll(self) -> None:
-        """Stop each in order and start it again, before the next."""
+        """Stop and start each service, one after the other."""
         for service in (self.intake, *self.others, self.stats):
             began = time.monotonic()
             await service.stop()
@@ -68,7 +68,7 @@ class _Line:
 async def _pipeline(
     kafka: KafkaSettings, processes: Fleet, postgres: str, directory: Path, centre: Receiver
 ) -> AsyncIterator[_Line]:
-    """Two routers and two notifiers for the routine lane, one of each for emergencies, which nobody is pushed of."""
+    """Two routers and two notifiers for the routine lane, one of each for emergencies, which are not pushed."""
     opds = sorted(default_taxonomy().opds)
     pushed = [endpoint(code.lower(), code, centre.url) for code in opds]
     subscribing = [endpoint(code.lower(), code, None) for code in opds]
@@ -87,7 +87,7 @@ async def _pipeline(
 
 
 async def _assert_pushed_once(kafka: KafkaSettings, centre: Receiver) -> None:
-    """Each report on a department's routine topic was pushed to it, once."""
+    """Check that each record on a department's routine topic was pushed to it exactly once."""
     placed = await read_topics(kafka, r"^opd\..*\.routine\.v1$")
     wanted = {
         str(delivery_id(headers["ce_id"], topic.split(".")[1]))

@@ -1,4 +1,4 @@
-"""The whole pipeline on three nodes: each may go, at any moment, and nothing is lost or counted twice."""
+"""The pipeline on three nodes: the loss of any node loses no report and counts none twice."""
 
 import asyncio
 import time
@@ -17,29 +17,29 @@ from tests.support.processes.stack import running_stack
 from tests.support.waiting import eventually
 
 AT_ONCE = 10
-PACE_SECONDS = 2.0  # bounded load: some hundred reports in all, beside three nodes on a small machine
+PACE_SECONDS = 2.0  # limits the load to some hundred reports, since three nodes share a small machine
 WHOLE_SECONDS = 90.0
 SEED = 20_260_131
-# A kill costs the session of 2 s and an election; this only tells "slow here" from "hangs until a client gives up".
+# A kill takes the session timeout of 2 s and an election; this limit only detects clients that hang.
 LONGEST_STALL_SECONDS = 30.0
 
 
 async def _kill_leader(kafka: ProtectedKafka) -> None:
-    """The node that leads most of the emergency topic's partitions, without a word."""
+    """Kill the node that leads most of the emergency topic's partitions."""
     node = kafka.node(await leader_of(kafka, topics.reports(Lane.EMERGENCY)))
     node.kill()
     await comes_back(node)
 
 
 async def _kill_controller(kafka: ProtectedKafka) -> None:
-    """The node that decides who leads what."""
+    """Kill the active controller."""
     node = kafka.node(active_controller(kafka))
     node.kill()
     await comes_back(node)
 
 
 async def _restart_all(kafka: ProtectedKafka) -> None:
-    """One by one, each once the one before has caught up, as an upgrade does it."""
+    """Restart the nodes one by one, as in an upgrade: each after the previous one has caught up."""
     for node in kafka.cluster.nodes:
         await node.end()
         await comes_back(node)
@@ -55,7 +55,7 @@ FAULTS: dict[str, Callable[[ProtectedKafka], Awaitable[None]]] = {
 
 @pytest.mark.timeout(600)
 async def test_no_node_is_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Under load, the leader and the controller killed, all restarted: each 202 is counted once, on its OPD's topic."""
+    """With leader and controller killed and all nodes restarted, each 202 is counted once and on its OPD's topic."""
     async with (
         protected_kafka(tmp_path) as kafka,
         running_stack(tmp_path, kafka=kafka.administrator) as stack,
@@ -77,7 +77,7 @@ async def test_no_node_is_needed(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 async def _under_load(load: Load, stalls: Stalls, fault: Awaitable[None]) -> float:
-    """Send until the fault is over, and once more; how long the writers had to wait for an acknowledgement."""
+    """Send reports until the fault is over; return the longest wait for an acknowledgement."""
     began = time.monotonic()
     happening = asyncio.ensure_future(fault)
     while not happening.done():

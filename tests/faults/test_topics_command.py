@@ -1,4 +1,4 @@
-"""``laksa topics`` on a real cluster: made, made again, widened, never shrunk, and what differs is told."""
+"""``laksa topics`` on a real cluster creates and widens topics, never shrinks them, and reports differences."""
 
 import io
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ SECONDS = 60.0
 
 @pytest.fixture(scope="module")
 async def own(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ProtectedKafka]:
-    """A cluster of its own, because it is changed."""
+    """A separate cluster, because the test changes it."""
     async with protected_kafka(tmp_path_factory.mktemp("topics")) as started:
         yield started
 
@@ -49,7 +49,7 @@ async def _topic(kafka: KafkaSettings, name: str) -> FoundTopic:
 
 
 async def test_what_was_applied_passes_the_check_and_applying_again_changes_nothing(own: ProtectedKafka) -> None:
-    """Three copies of each topic, two of which must have a record; a second run makes nothing."""
+    """Topics have three replicas and min.insync.replicas=2; a second run changes nothing."""
     console = _console()
     assert await check(own.administrator, console) == 0, _said(console)
     assert await apply(own.administrator, console) == 0
@@ -62,7 +62,7 @@ async def test_what_was_applied_passes_the_check_and_applying_again_changes_noth
 
 
 async def test_the_command_line_ends_with_1_and_says_what_is_missing(own: ProtectedKafka, tmp_path: Path) -> None:
-    """A department cannot look; somebody without settings is told which to set; an unknown user is refused."""
+    """Status 1 with a reason: a department may not read settings, a setting is missing, or a user is unknown."""
     environment = _environment(own.as_user("opd-dishub"))
     status, said = await run_command([*LAKSA, "topics", "check"], environment, SECONDS)
     assert (status, "Kafka does not let this user do that" in said or "does not let us look" in said) == (1, True), said
@@ -79,13 +79,13 @@ async def test_the_command_line_ends_with_1_and_says_what_is_missing(own: Protec
 
 
 async def test_the_command_line_checks_as_the_administrator(own: ProtectedKafka) -> None:
-    """As an operator runs it, with the settings in the environment."""
+    """The administrator's settings in the environment let the command check the cluster."""
     status, said = await run_command([*LAKSA, "topics", "check"], _environment(own.administrator), SECONDS)
     assert (status, "73 topics and all rules of access are as they should be" in said) == (0, True), said
 
 
 async def test_a_rule_that_nobody_knows_is_told_and_left(own: ProtectedKafka) -> None:
-    """More rights than the table has are a finding, not something to take away behind somebody's back."""
+    """An ACL that is not in the table is reported and not deleted."""
     admin = KafkaAdmin(own.administrator)
     extra = Grant("opd-dishub", "topic", "literal", topics.LIFECYCLE, "read")
     strangers = Grant("backup-tool", "topic", "literal", "*", "read")
@@ -98,7 +98,7 @@ async def test_a_rule_that_nobody_knows_is_told_and_left(own: ProtectedKafka) ->
 
 
 async def test_topics_are_widened_and_never_narrowed(own: ProtectedKafka) -> None:
-    """24 partitions are made where 24 are asked for; asking for 12 again is refused, topic by topic."""
+    """Topics are widened to 24 partitions; narrowing to 12 is refused for each topic."""
     wider = _console()
     await apply(own.administrator, wider, wide=24)
     assert "4 widened" in _said(wider)
@@ -113,7 +113,7 @@ async def test_topics_are_widened_and_never_narrowed(own: ProtectedKafka) -> Non
 
 
 async def test_a_retention_that_would_forget_records_is_refused_and_a_longer_one_is_set(own: ProtectedKafka) -> None:
-    """Kafka deletes at once what is older than a new, shorter retention."""
+    """A shorter retention is refused, because Kafka deletes older records at once; a longer one is set."""
     admin = KafkaAdmin(own.administrator)
     longer, shorter = "opd.dlh.routine.v1", "opd.dlh.emergency.v1"
     admin.configure_topics({longer: {"retention.ms": "-1"}, shorter: {"retention.ms": "60000"}})
@@ -126,7 +126,7 @@ async def test_a_retention_that_would_forget_records_is_refused_and_a_longer_one
 
 
 async def test_fewer_copies_than_there_are_cannot_be_asked_for(own: ProtectedKafka) -> None:
-    """An environment that forgot its own settings does not make anything less safe."""
+    """A lower replication factor is refused, so that missing settings do not reduce safety."""
     console = _console()
     careless = own.administrator.model_copy(update={"replication_factor": 1, "min_insync_replicas": 1})
     assert await apply(careless, console, wide=24) == 1
@@ -136,7 +136,7 @@ async def test_fewer_copies_than_there_are_cannot_be_asked_for(own: ProtectedKaf
 
 
 async def test_a_password_is_changed_by_applying_a_new_one(own: ProtectedKafka, tmp_path: Path) -> None:
-    """The file is the truth: the new one opens, and the old one no longer does."""
+    """After applying the file, the new password is accepted and the old one is refused."""
     users = tmp_path / "users.yaml"
     users.write_text("users: {stats: the-new-password-of-stats}")
     await apply(own.administrator, _console(), users_file=users, wide=24)
@@ -147,7 +147,7 @@ async def test_a_password_is_changed_by_applying_a_new_one(own: ProtectedKafka, 
 
 
 async def check_connects(kafka: KafkaSettings) -> None:
-    """Raises where the user is not let in."""
+    """Connect; raise if the user is refused."""
     client = AIOKafkaAdminClient(**connection_options(kafka))
     try:
         await client.start()
@@ -156,5 +156,5 @@ async def check_connects(kafka: KafkaSettings) -> None:
 
 
 def _environment(kafka: KafkaSettings) -> dict[str, str]:
-    """Nothing but the settings, and lines that are not folded."""
+    """Return an environment with these settings only, and a wide terminal so that lines are not wrapped."""
     return {"PATH": "/usr/bin:/bin", "COLUMNS": "300", **variables_of(kafka)}

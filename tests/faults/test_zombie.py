@@ -1,4 +1,4 @@
-"""A router that was thought dead and wakes up: whatever it still does is a repeat that changes nothing."""
+"""A router that resumes after its session timeout only repeats events and changes nothing."""
 
 import signal
 from pathlib import Path
@@ -23,7 +23,7 @@ REPORTS = topics.reports(Lane.ROUTINE)
 async def test_a_router_that_wakes_up_after_its_session_takes_nothing_back(
     kafka: KafkaSettings, producer: EventProducer, processes: Fleet, tmp_path: Path
 ) -> None:
-    """F14: SIGSTOP beyond the session timeout, then CONT: its late commit is refused, its repeats have the same ids."""
+    """F14: after SIGSTOP past the session timeout and SIGCONT, the commit is refused, and repeats have the same ids."""
     reports = routine_reports(12_000)
     stats = processes.stats(0, sqlite_url(tmp_path / "stats.db"))
     zombie, other = processes.router(0), processes.router(1)

@@ -1,4 +1,4 @@
-"""A long run: memory stays flat, whatever number of reports has passed through."""
+"""A long run: memory does not grow with the number of processed reports."""
 
 import asyncio
 import time
@@ -27,19 +27,19 @@ from tests.support.waiting import eventually
 
 SEED = 20_240_731
 STEPS = 100
-STORED = 1_800  # of each step's reports, put into Kafka as intake does
+STORED = 1_800  # of each step's reports, written to Kafka as intake does
 SENT = 200  # and by HTTP, in both lanes
 REPORTS = STEPS * (STORED + SENT)
-# One in twenty is for the department that is pushed, whose only category this is; the others subscribe.
+# One report in twenty has the only category of the pushed department; the other departments subscribe.
 PUSHED = "ADM-DUKCAPIL"
 CATEGORIES = (PUSHED, *("ENV-SAMPAH", "INF-JALAN", "SOC-BANTUAN", "DIS-POHON") * 5)[:20]
 STEP_SECONDS = 60.0
-PUSHES_BEHIND = 500  # so that what waits for the call centre stays the same from step to step
+PUSHES_BEHIND = 500  # keeps the push queue at the same length in every step
 
 
 @pytest.mark.timeout(3_000)
 async def test_memory_is_flat_over_200_000_reports(tmp_path: Path) -> None:
-    """Each process's last quarter takes at most 1.05 x the second one's memory and 4 MiB; all reports are counted."""
+    """Memory in the last quarter is at most 1.05 x that of the second plus 4 MiB; all reports are counted."""
     async with _pipeline(tmp_path) as line:
         log = MemoryLog(line.services)
         began = time.monotonic()
@@ -55,7 +55,7 @@ async def test_memory_is_flat_over_200_000_reports(tmp_path: Path) -> None:
 
 @dataclass
 class _Line:
-    """All services, what feeds them, and the call centre that they push to."""
+    """All services, the producers that feed them, and the receiver of their pushes."""
 
     services: dict[str, ServiceProcess]
     producer: EventProducer
@@ -64,7 +64,7 @@ class _Line:
     pushes: int = 0
 
     async def take_step(self, number: int) -> None:
-        """Feed one step's reports, and return once they are counted and the call centre is nearly up to date."""
+        """Send one step's reports; return when they are counted and few pushes are pending."""
         reports = routine_reports(STORED, first=number * STORED, categories=CATEGORIES)
         await asyncio.gather(put_on_kafka(self.producer, reports), self.load.send(SENT, concurrency=16))
         assert self.load.refused == []
@@ -75,7 +75,7 @@ class _Line:
         await self.centre.wait_for_pushes(self.pushes - PUSHES_BEHIND, STEP_SECONDS)
 
     async def is_even(self, reports: int) -> None:
-        """Return once so many reports are counted, each with its decision."""
+        """Return when this many reports are counted, each with its decision."""
         told: dict[str, int] = {}
 
         async def are_counted() -> bool:
@@ -87,10 +87,10 @@ class _Line:
         try:
             await eventually(are_counted, STEP_SECONDS)
         except AssertionError as error:
-            raise AssertionError(f"Of {reports} reports stats tells {told}") from error
+            raise AssertionError(f"Of {reports} reports stats counts {told}") from error
 
     def all_are_pushed(self) -> bool:
-        """Whether each delivery has arrived; none does twice."""
+        """Return whether each delivery has arrived; check that none arrived twice."""
         assert len(self.centre.pushes) <= self.pushes
         return len({push.id for push in self.centre.pushes}) == self.pushes
 
@@ -106,7 +106,7 @@ async def _pipeline(directory: Path) -> AsyncIterator[_Line]:
             endpoint(code.lower(), code, centre.url if code == owner else None) for code in default_taxonomy().opds
         ]
         services = {"stats": processes.stats(0, sqlite_url(directory / "stats.db"))}
-        for number, lane in enumerate(Lane):  # a number of its own for each: two lanes share no folder
+        for number, lane in enumerate(Lane):  # a separate number for each, so that two lanes share no folder
             services[f"router-{lane}"] = processes.router(number, lane)
             url = sqlite_url(directory / f"notifier-{lane}.db")
             services[f"notifier-{lane}"] = processes.notifier(number, url, known, lane)

@@ -12,6 +12,7 @@ SLOW_FOLDERS = {
     "soak": "memory over 200,000 reports",
 }
 EXPRESSION = "slow"  # what `make test-slow` gives to -m
+LEFT_OUT = "slow: left out: network and clock faults (F09, F10, F26, F31), which no test covers yet: docs/promises.md"
 
 
 def mark_slow_folders(items: Iterable[pytest.Item], tests: Path) -> None:
@@ -23,11 +24,12 @@ def mark_slow_folders(items: Iterable[pytest.Item], tests: Path) -> None:
 
 
 def describe_slow(items: Iterable[pytest.Item]) -> list[str]:
-    """One line for each kind of slow tests: how many, and in which files."""
+    """One line for each kind of slow tests: how many, and in which files; and one for what is left out."""
     counts: Counter[str] = Counter()
     files: dict[str, set[str]] = {}
     for item in items:
         if (marker := item.get_closest_marker("slow")) is not None:
             counts[marker.args[0]] += 1
             files.setdefault(marker.args[0], set()).add(item.path.name)
-    return [f"slow: {kind}: {count} in {', '.join(sorted(files[kind]))}" for kind, count in sorted(counts.items())]
+    kinds = [f"slow: {kind}: {count} in {', '.join(sorted(files[kind]))}" for kind, count in sorted(counts.items())]
+    return [*kinds, LEFT_OUT]

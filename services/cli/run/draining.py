@@ -82,8 +82,8 @@ class Lag:
 @asynccontextmanager
 async def lag_of(settings: KafkaSettings) -> AsyncIterator[Lag]:
     """A ``Lag`` on this Kafka, with the clients that it needs."""
-    reader = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
     async with admin_client(settings) as admin:
+        reader = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
         try:
             await reader.start()
             yield Lag(admin, reader)

@@ -1,4 +1,4 @@
-"""Through FastStream: what it would skip in silence, or try for ever, reaches the ack rule like any other record."""
+"""Records that FastStream would skip silently or retry forever reach the ack rule like any other record."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ BAD = [
 
 
 class _Settled:
-    """Remembers what it was handed; raises where told to."""
+    """Stores the records that it gets; raises on demand."""
 
     def __init__(self) -> None:
         self.calls: list[list[Record]] = []
@@ -38,7 +38,7 @@ class _Settled:
 
 
 class _Reader:
-    """One subscription on FastStream's test broker."""
+    """A subscription on FastStream's test broker."""
 
     def __init__(self, *, batch: bool) -> None:
         self.settled = _Settled()
@@ -49,7 +49,7 @@ class _Reader:
         self.subscriber = subscribe(self.broker, reading, self.settled, settings=settings)
 
     async def read(self, records: Sequence[Record]) -> None:
-        """Hand records over as aiokafka would: one by one, or as a tuple."""
+        """Pass records as aiokafka does: one by one, or as a tuple."""
         for message in [tuple(records)] if self.batch else records:
             await self.subscriber.process_message(message)
 
@@ -66,7 +66,7 @@ async def reader(request: pytest.FixtureRequest) -> AsyncIterator[_Reader]:
 async def test_a_bad_record_among_good_ones_reaches_the_rule_unchanged(
     reader: _Reader, value: bytes | None, headers: list[tuple[str, Any]]
 ) -> None:
-    """Neither it nor its neighbours are skipped, and its headers and value are as they were."""
+    """Neither a bad record nor its neighbours are skipped, and its headers and value are unchanged."""
     good = [consumer_record(b'{"n": 1}', [("ce_id", b"1")], offset=offset) for offset in (0, 2)]
     bad = consumer_record(value, headers, offset=1)
 
@@ -78,7 +78,7 @@ async def test_a_bad_record_among_good_ones_reaches_the_rule_unchanged(
 
 
 async def test_what_the_rule_raises_reaches_faststream(reader: _Reader) -> None:
-    """An error is how a record goes back to Kafka: nothing on the way may swallow it."""
+    """An error of the rule, which returns the record to Kafka, is not swallowed."""
     reader.settled.error = RuntimeError("not acknowledged")
 
     with pytest.raises(RuntimeError, match="not acknowledged"):
@@ -86,7 +86,7 @@ async def test_what_the_rule_raises_reaches_faststream(reader: _Reader) -> None:
 
 
 def test_the_broker_loses_nothing_by_its_settings() -> None:
-    """Each default of FastStream that loses or repeats records without need is set otherwise."""
+    """The FastStream defaults that lose or repeat records are changed."""
     settings = ServiceSettings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1"))
     broker = make_broker(settings)
     subscriber = subscribe(broker, Subscription(group="g", topics=["t"]), _Settled(), settings=settings)

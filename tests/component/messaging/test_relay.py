@@ -1,4 +1,4 @@
-"""Outbox and relay together, on SQLite: what was committed is published, in order, and leaves only then."""
+"""Outbox and relay on SQLite: committed records are published in order, and removed only after that."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -50,7 +50,7 @@ async def spool(tmp_path: Path) -> AsyncIterator[_Spool]:
 
 
 async def test_what_was_committed_is_published_in_order(spool: _Spool) -> None:
-    """Records arrive as they were committed, headers and all, and leave the outbox."""
+    """Committed records are published in order with their headers, and removed from the outbox."""
     records = await spool.commit("a", "b") + await spool.commit("c")
 
     assert await spool.relay.publish_once() == 3
@@ -60,7 +60,7 @@ async def test_what_was_committed_is_published_in_order(spool: _Spool) -> None:
 
 
 async def test_what_kafka_did_not_take_stays(spool: _Spool) -> None:
-    """A publish of unknown result removes nothing: it is sent again, under the same event ids."""
+    """After a publish with an unknown result the records stay and are sent again with the same event ids."""
     records = await spool.commit("a", "b")
     spool.producer.failures = 1
 
@@ -73,7 +73,7 @@ async def test_what_kafka_did_not_take_stays(spool: _Spool) -> None:
 
 
 async def test_a_running_relay_is_woken_by_a_commit_and_waits_out_kafka(spool: _Spool) -> None:
-    """It publishes at once, goes on after failures, and ends when told to."""
+    """A running relay publishes after a commit, continues after failures, and ends on a stop."""
     stopping = asyncio.Event()
     running = asyncio.create_task(spool.relay.run(stopping))
     await spool.commit("a")
@@ -91,7 +91,7 @@ async def test_a_running_relay_is_woken_by_a_commit_and_waits_out_kafka(spool: _
 
 
 async def test_the_depth_tells_how_long_the_oldest_waits(spool: _Spool) -> None:
-    """Number and age are what the spool's alarms look at."""
+    """The depth has the number of pending records and the age of the oldest."""
     await spool.commit("a", "b")
 
     depth = await spool.outbox.depth()
@@ -101,7 +101,7 @@ async def test_the_depth_tells_how_long_the_oldest_waits(spool: _Spool) -> None:
 
 
 async def test_what_was_rolled_back_is_never_published(spool: _Spool) -> None:
-    """The record belongs to the transaction of the change that it tells of."""
+    """A record of a rolled-back transaction is not published."""
     record = OutgoingRecord("t", b"k", b"v", [])
     async with spool.engine.connect() as connection:
         await spool.outbox.add(connection, [record])
@@ -111,7 +111,7 @@ async def test_what_was_rolled_back_is_never_published(spool: _Spool) -> None:
 
 
 async def test_row_ids_are_never_used_twice(spool: _Spool) -> None:
-    """A discarded row's id does not come back, so that a late discard cannot take a newer record with it."""
+    """The id of a discarded row is not reused, so that a late discard cannot remove a newer record."""
     await spool.commit("a")
     (first,) = await spool.outbox.pending(10)
     await spool.outbox.discard([first.row_id])

@@ -1,4 +1,4 @@
-"""What a relay publishes at once, and what it says of how much waits."""
+"""The batches of a relay, and its gauge of pending records."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,14 +22,14 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    """A file for an outbox."""
+    """An outbox database in a file."""
     made = make_engine(sqlite_url(tmp_path / "spool.db"))
     yield made
     await made.dispose()
 
 
 async def outbox_with(engine: AsyncEngine, *values: str) -> Outbox:
-    """An outbox that holds these records."""
+    """Return an outbox with these records."""
     metadata = MetaData()
     outbox = Outbox(engine, outbox_table(metadata))
     async with engine.begin() as connection:
@@ -41,7 +41,7 @@ async def outbox_with(engine: AsyncEngine, *values: str) -> Outbox:
 async def test_the_gauge_counts_what_waits_behind_a_full_batch_too(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A batch that is not full is all there is; of a full one nobody knows without asking."""
+    """The gauge counts all pending records, also those beyond a full batch."""
     monkeypatch.setattr(relaying, "BATCH", 2)
     registry = CollectorRegistry()
     outbox = await outbox_with(engine, "a", "b", "c", "d", "e")
@@ -56,7 +56,7 @@ async def test_the_gauge_counts_what_waits_behind_a_full_batch_too(
 
 
 async def test_a_relay_that_lets_records_gather_ends_at_once_all_the_same(engine: AsyncEngine) -> None:
-    """W3: however long it would gather, it publishes what it has first and does not outlast its stop."""
+    """W3: on a stop the relay publishes what it has and ends without the wait for more records."""
     outbox = await outbox_with(engine, "a")
     producer, stopping = InMemoryProducer(), asyncio.Event()
     metrics = MessagingMetrics(CollectorRegistry())

@@ -1,4 +1,4 @@
-"""The router has no API and so no OpenAPI document: all it answers is what ops asks, whatever else is sent (I7)."""
+"""The router has no API and no OpenAPI document: it answers only its operations routes (I7)."""
 
 from http import HTTPMethod
 from urllib.parse import quote
@@ -21,10 +21,10 @@ READING = {HTTPMethod.GET, HTTPMethod.HEAD}
 
 @pytest.mark.parametrize("lane", Lane)
 def test_only_ops_is_answered(lane: Lane) -> None:
-    """Its routes are these four, which only read; any other method is 405 with Allow, any other path 404."""
+    """The router has four read-only routes; any other method is 405 with Allow, any other path 404."""
     app = build_app(RouterSettings(lane=lane, kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1")))
     assert tuple(route.path for route in app.routes if isinstance(route, Route)) == OPS
-    client = TestClient(app)  # not entered: nothing connects
+    client = TestClient(app)  # the lifespan is not entered, so nothing connects
     for path in OPS:
         for method in set(HTTPMethod) - READING - {HTTPMethod.CONNECT}:
             answer = client.request(method, path, content=b"{")

@@ -1,4 +1,4 @@
-"""The router of one lane, on FastStream's test broker: records in, records out, and what ops can ask."""
+"""The router of one lane on FastStream's test broker: its records and its operations routes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def _settings(lane: Lane) -> RouterSettings:
 
 
 class _Router:
-    """One lane's router without Kafka."""
+    """A router of one lane without Kafka."""
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
@@ -43,14 +43,14 @@ class _Router:
         )
 
     async def take(self, records: Sequence[Record]) -> None:
-        """Hand records over as Kafka would to this lane."""
+        """Pass records to this lane as Kafka does."""
         (subscriber,) = self.consumer.subscribers.values()
         async with TestKafkaBroker(self.consumer.broker):
             for message in [tuple(records)] if self.lane is Lane.ROUTINE else records:
                 await subscriber.process_message(message)
 
     def topics(self) -> list[str]:
-        """Where records went, without the lifecycle."""
+        """Return the topics of the published records, without the lifecycle."""
         return [record.topic for record in self.producer.sent if record.topic != "lifecycle.v1"]
 
 
@@ -63,7 +63,7 @@ BAD: list[tuple[bytes | None, list[tuple[str, bytes | None]]]] = [
 
 @pytest.mark.parametrize("lane", Lane)
 async def test_every_report_is_routed_and_decided_once(lane: Lane) -> None:
-    """One by one or in a batch: each report reaches its department's topic of its lane, with one decision."""
+    """One by one or in a batch, each report reaches its department's topic of its lane, with one decision."""
     router = _Router(lane)
     reports = [
         submitted(number, category=code, lane=lane) for number, code in enumerate(["FIR-KEBAKARAN", "ENV-SAMPAH"])
@@ -77,7 +77,7 @@ async def test_every_report_is_routed_and_decided_once(lane: Lane) -> None:
 
 
 async def test_bad_routine_records_are_dead_lettered_among_good_ones() -> None:
-    """R5: the good ones of the batch are routed, the bad ones are kept with their reason."""
+    """R5: the good records of a batch are routed, the bad ones are dead-lettered with their reason."""
     router = _Router(Lane.ROUTINE)
     good = [submitted_record(submitted(number), offset=number) for number in range(3)]
     bad = [consumer_record(value, pairs, offset=10) for value, pairs in BAD]
@@ -90,7 +90,7 @@ async def test_bad_routine_records_are_dead_lettered_among_good_ones() -> None:
 
 
 async def test_a_bad_emergency_is_an_emergency_still() -> None:
-    """R5: besides its dead letter, its raw bytes go to the 112 supervisor."""
+    """R5: a bad emergency is dead-lettered, and its raw bytes go to the 112 supervisor."""
     router = _Router(Lane.EMERGENCY)
 
     await router.take([consumer_record(value, pairs, topic="reports.emergency.v1") for value, pairs in BAD])
@@ -102,7 +102,7 @@ async def test_a_bad_emergency_is_an_emergency_still() -> None:
 
 
 async def test_what_intake_could_not_read_is_passed_on_without_a_dead_letter() -> None:
-    """Intake has said what it is: it goes to a person, and is nobody's processing fault."""
+    """A report.unreadable goes to the 112 supervisor without a dead letter."""
     router = _Router(Lane.EMERGENCY)
     pairs = [("ce_id", b"1"), ("ce_type", UNREADABLE.encode()), ("ce_source", b"x"), ("ce_specversion", b"1.0")]
 
@@ -113,7 +113,7 @@ async def test_what_intake_could_not_read_is_passed_on_without_a_dead_letter() -
 
 
 async def test_a_routine_record_of_that_type_is_unknown() -> None:
-    """The routine lane has no raw reports: such a record is dead-lettered, not pushed to a supervisor."""
+    """A report.unreadable in the routine lane is dead-lettered and not sent to the supervisor."""
     router = _Router(Lane.ROUTINE)
     pairs = [("ce_id", b"1"), ("ce_type", UNREADABLE.encode()), ("ce_source", b"x"), ("ce_specversion", b"1.0")]
 
@@ -125,7 +125,7 @@ async def test_a_routine_record_of_that_type_is_unknown() -> None:
 
 @pytest.mark.parametrize("lane", Lane)
 def test_ops_can_ask_while_kafka_is_down(lane: Lane) -> None:
-    """It lives, says why it is not ready, shows its metrics, and describes what it reads and writes."""
+    """Without Kafka the router is live, says why it is not ready, and serves metrics and AsyncAPI."""
     with TestClient(build_app(_settings(lane))) as client:
         assert client.get("/health/live").status_code == 200
         ready = client.get("/health/ready")
@@ -139,7 +139,7 @@ def test_ops_can_ask_while_kafka_is_down(lane: Lane) -> None:
 
 
 def test_a_broken_table_stops_the_start(tmp_path: Path) -> None:
-    """A router without a usable table must not run, and says what to mend."""
+    """An invalid routing table stops the start with a message that names the fault."""
     path = tmp_path / "table.yaml"
     path.write_text("versions: []")
 

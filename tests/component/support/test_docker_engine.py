@@ -1,4 +1,4 @@
-"""Whether a Docker engine answers, asked of something that speaks as one does, and of things that do not."""
+"""The check for a Docker engine, with a server that behaves like one and with others."""
 
 import socketserver
 import threading
@@ -14,7 +14,7 @@ from tests.support.docker_engine import ask_engine
 
 
 class _Engine(BaseHTTPRequestHandler):
-    """Answers what a client asks an engine first."""
+    """Answers the first requests of a Docker client."""
 
     ping_status = HTTPStatus.OK
 
@@ -29,15 +29,15 @@ class _Engine(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def address_string(self) -> str:
-        """A unix socket's client has no address."""
+        """Return a fixed text, because a unix socket's client has no address."""
         return "local"
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Broken(_Engine):
-    """An engine that is there and in trouble."""
+    """An engine that answers with errors."""
 
     ping_status = HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -56,24 +56,24 @@ def _listening(socket: Path, handler: type[BaseHTTPRequestHandler]) -> Iterator[
 
 @pytest.fixture
 def socket(tmp_path: Path) -> Path:
-    """Where the engine would listen."""
+    """The path of the engine's socket."""
     return tmp_path / "engine.sock"
 
 
 def test_an_engine_that_answers_is_found(socket: Path) -> None:
-    """It is asked at the address that DOCKER_HOST names."""
+    """An engine at the address in DOCKER_HOST is found."""
     with _listening(socket, _Engine) as variables:
         assert ask_engine(variables)
 
 
 def test_an_engine_in_trouble_is_none(socket: Path) -> None:
-    """What is there but answers with an error starts no containers."""
+    """An engine that answers with an error counts as missing."""
     with _listening(socket, _Broken) as variables:
         assert not ask_engine(variables)
 
 
 def test_without_an_engine_there_is_none(socket: Path) -> None:
-    """No socket, a socket that nobody listens on, an address that means nothing: no, and no error."""
+    """A missing socket, a socket without a listener and an invalid address mean no engine, without an error."""
     assert not ask_engine({"DOCKER_HOST": f"unix://{socket}"})
     with _listening(socket, _Engine):
         pass

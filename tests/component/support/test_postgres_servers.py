@@ -1,4 +1,4 @@
-"""Debian's PostgreSQL serves where nothing better is to be had."""
+"""Debian's PostgreSQL as the last choice for tests."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.support.machine import needed
 
 
 def test_the_newest_server_is_found_where_debian_puts_it(tmp_path: Path) -> None:
-    """By number, so that 9 is older than 15; a folder without initdb is a client's."""
+    """Versions are compared as numbers, and folders without initdb are ignored."""
     for version, programs in {"9.6": ["postgres", "initdb"], "15": ["postgres", "initdb"], "17": ["psql"]}.items():
         folder = tmp_path / version / "bin"
         folder.mkdir(parents=True)
@@ -21,7 +21,7 @@ def test_the_newest_server_is_found_where_debian_puts_it(tmp_path: Path) -> None
 
 
 async def test_debians_server_takes_databases() -> None:
-    """Started as a user of its own, reached with a password, and gone with the tests."""
+    """The server runs as a separate user, requires a password, and is removed after the tests."""
     needed("pg_createcluster", "postgresql")
     binaries = debian_binaries()
     assert binaries is not None

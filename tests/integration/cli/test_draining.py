@@ -1,4 +1,4 @@
-"""What is still under way is asked of Kafka itself."""
+"""The unread records of a group are computed from Kafka's offsets."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.support.waiting import eventually
 
 
 async def test_what_a_group_has_not_read_is_its_lag(tmp_path: Path) -> None:
-    """Three records that nobody has read are the lag of the groups that read their topic, and of no other."""
+    """Three unread records are the lag of the groups that read their topic, and of no other group."""
     async with pipeline_kafka(tmp_path) as kafka, lag_of(kafka) as lag:
         await eventually(lambda: _nothing_is_unread(lag))
         await write_raw(kafka, topics.reports(Lane.ROUTINE), [(b"{}", [])] * 3)

@@ -1,4 +1,4 @@
-"""Kafka as our child process: what it keeps, what it refuses, and how it ends."""
+"""Kafka as a child process: its data, its refusals and its stop."""
 
 import asyncio
 import os
@@ -117,7 +117,7 @@ async def test_a_second_one_on_the_same_data_is_refused(broker: EmbeddedKafka) -
 
 
 async def test_a_topic_is_not_made_by_writing_to_it(broker: EmbeddedKafka, admin: AIOKafkaAdminClient) -> None:
-    """A misspelt name is an error of whoever writes, and leaves nothing behind."""
+    """A write to an unknown topic fails and does not create it."""
     topic = unique("misspelt")
     producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap_servers, request_timeout_ms=1_000)
     await producer.start()
@@ -147,7 +147,7 @@ async def test_topics_are_made_as_stated(broker: EmbeddedKafka, admin: AIOKafkaA
 
 
 async def test_making_topics_again_changes_nothing(broker: EmbeddedKafka, admin: AIOKafkaAdminClient) -> None:
-    """The second start makes only what is missing, and leaves alone what somebody has set otherwise since."""
+    """Creating topics again creates only missing ones and does not change settings."""
     old, new = unique("old"), unique("new")
     kafka = broker.connection()
     await create_topics(kafka, [TopicSpec(name=old, partitions=2, retention=None)])
@@ -209,7 +209,7 @@ async def _address_that_is_printed(process: asyncio.subprocess.Process) -> str:
 
 
 async def test_the_command_line_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
-    """It prints how to reach Kafka, ends with status 0, and leaves neither a process nor a lock."""
+    """On SIGTERM the command ends with status 0 and leaves no process and no lock."""
     var = tmp_path / "var"
     async with _command_line(var) as running:
         assert await create_topics(running.kafka, [TopicSpec(name="made", partitions=1, retention=None)]) == ["made"]
@@ -227,7 +227,7 @@ async def test_the_command_line_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 async def test_kafka_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
-    """Kill -9 of whoever started it leaves no Java behind, and the data can be used at once."""
+    """Kafka ends with its killed parent process, and its data can be used at once."""
     var = tmp_path / "var"
     async with _command_line(var) as running:
         await make_topics(running.kafka, "kept")
@@ -241,7 +241,7 @@ async def test_kafka_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
 
 
 async def test_a_kafka_that_cannot_start_says_why(tmp_path: Path) -> None:
-    """Data that are not Kafka's: the error ends with Kafka's own words instead of a timeout."""
+    """If Kafka cannot start, the error has Kafka's own message and is not a timeout."""
     var = tmp_path / "var"
     (var / "kafka" / "data").mkdir(parents=True)
 

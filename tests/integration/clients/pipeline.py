@@ -64,7 +64,8 @@ class Pipeline:
         found: list[Record] = []
 
         async def is_there() -> bool:
-            found.extend(one for one in await read_all(self.kafka, topic) if key in (None, (one.key or b"").decode()))
+            records = await read_all(self.kafka, topic)
+            found.extend(record for record in records if key in (None, (record.key or b"").decode()))
             return bool(found)
 
         await eventually(is_there, ARRIVES_SECONDS)
@@ -87,11 +88,11 @@ async def running_pipeline(directory: Path) -> AsyncIterator[Pipeline]:
             *(_service(protected, directory / f"router-{lane}", "router", lane) for lane in Lane),
             _notifier(protected, directory / "notifier", department.url),
         ]
-        for one in others:
-            stack.push_async_callback(one.kill_if_running)
-            await one.launch()
+        for service in others:
+            stack.push_async_callback(service.kill_if_running)
+            await service.launch()
         intake = await stack.enter_async_context(intake_process(directory, protected.as_user("intake")))
-        await asyncio.gather(*(eventually(one.is_ready, READY_SECONDS) for one in (*others, intake)))
+        await asyncio.gather(*(eventually(service.is_ready, READY_SECONDS) for service in (*others, intake)))
         yield Pipeline(protected, intake.url)
 
 

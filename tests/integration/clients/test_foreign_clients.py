@@ -66,7 +66,7 @@ async def _read_the_same(pipeline: Pipeline, read: Reader, report_id: str, opd: 
     topic = topics.opd(opd, lane)
     ours = await pipeline.arrived(topic, report_id)
     records = await read(pipeline.as_department(opd), topic, len(await read_all(pipeline.kafka, topic)))
-    [seen] = [one for one in records if one.key == report_id]
+    [seen] = [record for record in records if record.key == report_id]
     assert seen.headers == text_headers(ours.headers)
     assert seen.body == ours.value
     return seen
@@ -111,7 +111,7 @@ async def test_a_department_reads_an_emergency(pipeline: Pipeline, read: Reader)
 
 @pytest.mark.slow("foreign languages")
 async def test_who_only_should_know_is_told_so(pipeline: Pipeline, read: Reader) -> None:
-    """The second department of a report reads the same body, under another id and role."""
+    """An informed department reads the same body with another id and role."""
     report_id = await pipeline.report(category="DIS-POHON", text="Pohon miring")
 
     owner = await _read_the_same(pipeline, read, report_id, "DISBUDPARMAN", Lane.ROUTINE)
@@ -142,7 +142,7 @@ async def _accepted_from(pipeline: Pipeline, channel: Channel) -> Record:
 
     async def is_there() -> bool:
         records = await read_all(pipeline.kafka, topics.reports(Lane.ROUTINE))
-        found.extend(one for one in records if json.loads(one.value or b"")["channel"] == channel)
+        found.extend(record for record in records if json.loads(record.value or b"")["channel"] == channel)
         return bool(found)
 
     await eventually(is_there, 30)
@@ -172,7 +172,7 @@ async def test_the_javascript_example_works_as_printed(pipeline: Pipeline, kafka
 
 
 async def test_a_department_answers_with_kcat(pipeline: Pipeline) -> None:
-    """A shell script can answer too: no CloudEvents header is asked of a department."""
+    """A department can answer with kcat, because its updates need no CloudEvents headers."""
     report_id = await pipeline.report(category="ENV-SAMPAH", text="Sampah di kali")
     await pipeline.arrived(topics.opd("DLH", Lane.ROUTINE), report_id)
     at = datetime.now(UTC).isoformat()
@@ -187,7 +187,7 @@ async def test_a_department_answers_with_kcat(pipeline: Pipeline) -> None:
 
 @pytest.mark.slow("foreign languages")
 async def test_a_department_sees_nothing_of_another(pipeline: Pipeline, read: Reader) -> None:
-    """With its own password, any client is refused at another's topic."""
+    """A department's client is refused on another department's topics."""
     with pytest.raises(AssertionError, match=r"(?i)authoriz"):
         await read(pipeline.as_department("DISHUB"), topics.opd("BPBD", Lane.EMERGENCY), 1)
 

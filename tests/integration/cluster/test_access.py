@@ -1,4 +1,4 @@
-"""Who may do what, asked of the real authorizer: everybody, every topic, every operation, allowed and denied."""
+"""The rights of every user on every topic, checked with Kafka's authorizer: allowed and denied."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -136,7 +136,7 @@ async def test_who_should_write_can(kafka: ProtectedKafka, user: str, topic: str
     ],
 )
 async def test_who_should_not_write_is_refused(kafka: ProtectedKafka, user: str, topic: str) -> None:
-    """Nobody speaks for another, and a department cannot write what it was told."""
+    """A user cannot write to the topics of others, and a department cannot write to its own report topics."""
     # who may write nowhere is not even given a producer's id
     with pytest.raises((TopicAuthorizationFailedError, ClusterAuthorizationFailedError)):
         await _write(kafka.as_user(user), topic)
@@ -178,14 +178,14 @@ async def test_who_should_not_read_is_refused(kafka: ProtectedKafka, user: str, 
 
 @pytest.mark.parametrize("group", ["bpbd-call-centre", "stats", "router-emergency"])
 async def test_nobody_takes_part_in_anothers_group(kafka: ProtectedKafka, group: str) -> None:
-    """Or it could take another's records away by committing past them."""
+    """A user cannot join another's group, where it could commit past unread records."""
     with pytest.raises(GroupAuthorizationFailedError):
         await _read(kafka.as_user("opd-dishub"), "opd.dishub.emergency.v1", group)
 
 
 @pytest.mark.parametrize("user", ["intake", "opd-dishub", "lag-exporter"])
 async def test_nobody_but_the_administrator_makes_a_topic(kafka: ProtectedKafka, user: str) -> None:
-    """Neither on purpose nor by a misspelt name."""
+    """Only the administrator can create a topic, explicitly or by writing to an unknown one."""
     admin = AIOKafkaAdminClient(**connection_options(kafka.as_user(user)))
     await admin.start()
     try:
@@ -209,7 +209,7 @@ async def test_who_cannot_prove_who_they_are_does_not_come_in(kafka: ProtectedKa
 
 
 async def test_without_a_name_nobody_comes_in(kafka: ProtectedKafka) -> None:
-    """There is no listener that asks nothing."""
+    """A connection without a user is refused."""
     for member in kafka.cluster.cluster.members:
         for port in (member.port, member.nodes_port, member.controller_port):
             producer = AIOKafkaProducer(bootstrap_servers=f"127.0.0.1:{port}", request_timeout_ms=2_000)

@@ -1,4 +1,4 @@
-"""The real intake process: what it has accepted is on disk before it says so, and on Kafka in the end."""
+"""The intake process stores a report on disk before its 202, and publishes it to Kafka."""
 
 import asyncio
 import json
@@ -176,7 +176,7 @@ async def _report(intake: ServiceProcess, number: int) -> httpx2.Response:
 
 
 async def _send_until_down(intake: ServiceProcess, run: str, accepted: set[str], refused: set[str]) -> None:
-    """Four clients that send good and bad requests until nobody answers."""
+    """Send good and bad requests with four clients until intake is down."""
 
     async def one(client: httpx2.AsyncClient, worker: int) -> None:
         for number in range(10_000):

@@ -83,7 +83,7 @@ async def test_more_than_a_batch_holds_is_stored_in_order(published: _Published)
 
 
 async def test_the_largest_records_are_stored_too(published: _Published) -> None:
-    """Each fills a batch by itself, and none falls between two."""
+    """Records that each fill a batch are all stored."""
     sent = [published.record(bytes([number]) * (256 * 1024 - 200), key=b"k") for number in range(3)]
 
     await published.producer.send_all(sent)
@@ -92,7 +92,7 @@ async def test_the_largest_records_are_stored_too(published: _Published) -> None
 
 
 async def test_nothing_of_a_set_with_a_record_too_large_is_sent(published: _Published) -> None:
-    """The caller takes the records of such a set one by one; what was sent already would be there twice."""
+    """If one record of a set is too large, none is sent, because the caller retries them one by one."""
     with pytest.raises(RecordTooLarge):
         await published.producer.send_all([published.record(b"small"), published.record(b"x" * 300_000)])
 
@@ -100,7 +100,7 @@ async def test_nothing_of_a_set_with_a_record_too_large_is_sent(published: _Publ
 
 
 async def test_what_departments_read_is_sent_uncompressed(kafka: KafkaSettings) -> None:
-    """The broker unpacks it at once, so that packing it would only cost both; all else is packed."""
+    """Records for departments are sent uncompressed, because the broker stores them so; all others are compressed."""
     packed, unpacked = unique("packed"), f"opd.{unique('unpacked')}"
     await make_topics(kafka, packed, unpacked)
     client = make_client(kafka)

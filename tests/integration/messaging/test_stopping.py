@@ -1,4 +1,4 @@
-"""A service that is told to end does so in time (promise W3), also where Kafka has gone silent with its ports open."""
+"""Services stop in time (promise W3), also if Kafka accepts connections but does not answer."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ SECONDS = 60.0
 
 @asynccontextmanager
 async def _frozen(broker: EmbeddedKafka) -> AsyncIterator[None]:
-    """Kafka as it is when its machine hangs: connections are taken and nothing is answered."""
+    """A Kafka that accepts connections and does not answer."""
     assert broker.pid is not None
     os.kill(broker.pid, signal.SIGSTOP)
     try:
@@ -39,7 +39,7 @@ def _service(kind: str, broker: EmbeddedKafka, directory: Path) -> ServiceProces
 
 @pytest.mark.parametrize("kind", ["intake", "router"])
 async def test_it_ends_in_time_while_it_waits_for_kafka(kind: str, tmp_path: Path) -> None:
-    """Half-way through connecting, and again with its groups joined: 20 s are enough, and it ends by itself."""
+    """A service stops within 20 s, both while it connects and after its groups have joined."""
     async with embedded_kafka(tmp_path) as broker:
         await make_pipeline_topics(broker.connection())
         service = _service(kind, broker, tmp_path)

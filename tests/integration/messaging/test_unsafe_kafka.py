@@ -1,4 +1,4 @@
-"""A service does not start on a Kafka that could lose what it accepts, and says what to change."""
+"""A service does not start on a Kafka that could lose records, and says what to change."""
 
 import json
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ async def _last_words(service: ServiceProcess) -> str:
 
 @pytest.mark.parametrize("kind", ["intake", "router", "stats"])
 async def test_fewer_copies_than_the_environment_asks_for_end_the_service(kind: str, tmp_path: Path) -> None:
-    """One node for trying out with the settings of a city: the setting and the topic are named."""
+    """Fewer replicas than configured stop the service; the message names the setting and the topic."""
     async with EmbeddedKafka(tmp_path / "var") as broker:
         await create_topics(broker.connection(), topic_specs.all_topics(default_taxonomy().opds))
         said = await _last_words(_service(kind, broker.connection(), tmp_path, THREE_COPIES))
@@ -58,7 +58,7 @@ async def test_fewer_copies_than_the_environment_asks_for_end_the_service(kind: 
 
 
 async def test_a_kafka_that_makes_topics_by_itself_ends_the_service(tmp_path: Path) -> None:
-    """A misspelt topic would take reports that nobody reads."""
+    """Automatic topic creation stops the service, because a misspelt topic would take reports."""
     broker = EmbeddedKafka(tmp_path / "var")
     broker.prepare()
     config = broker.folders.home / "server.properties"

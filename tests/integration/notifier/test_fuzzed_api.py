@@ -90,11 +90,13 @@ async def busy_notifier(directory: Path) -> AsyncIterator[tuple[ServiceProcess, 
     """A real notifier without Kafka whose departments have reports; the process, and the deliveries' ids."""
     url, path = sqlite_url(directory / "notifier.db"), directory / "endpoints.yaml"
     await upgrade(url, PROJECT / "services/notifier/migrations")
-    path.write_text(yaml.safe_dump({"endpoints": [one.model_dump(mode="json") for one in KNOWN]}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"endpoints": [entry.model_dump(mode="json") for entry in KNOWN]}), encoding="utf-8")
     async with notifier(url, KNOWN) as before:
         for number in range(REPORTS):
             await before.inbox.take_in([assigned(report(number)), assigned(report(number), "DINKES")])
-        made = [one for number in range(REPORTS) for one in await before.store.of_report(report(number).report_id)]
+        made = [
+            delivery for number in range(REPORTS) for delivery in await before.store.of_report(report(number).report_id)
+        ]
     settings = {
         "LAKSA_DATABASE_URL": url,
         "LAKSA_ENDPOINTS_FILE": str(path),
@@ -104,7 +106,7 @@ async def busy_notifier(directory: Path) -> AsyncIterator[tuple[ServiceProcess, 
     try:
         await service.launch()
         await eventually(service.is_live, READY_SECONDS)
-        yield service, [str(one.id) for one in made]
+        yield service, [str(delivery.id) for delivery in made]
     finally:
         await service.kill_if_running()
 

@@ -1,4 +1,4 @@
-"""The real process on the real Kafka: pushed, acknowledged, stopped, killed, started again."""
+"""The notifier process on a real Kafka: push, acknowledgement, stop, kill and restart."""
 
 import asyncio
 import signal
@@ -74,7 +74,7 @@ class Running(ServiceProcess):
 async def running(kafka: KafkaSettings, directory: Path, *known: Endpoint) -> AsyncIterator[Running]:
     """A ready notifier of the emergency lane with these endpoints."""
     path = directory / "endpoints.yaml"
-    path.write_text(yaml.safe_dump({"endpoints": [one.model_dump(mode="json") for one in known]}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"endpoints": [entry.model_dump(mode="json") for entry in known]}), encoding="utf-8")
     producer = make_client(kafka)
     await producer.start()
     port = unused_port()
@@ -128,7 +128,7 @@ async def test_from_the_topic_to_the_acknowledgement(kafka: KafkaSettings, tmp_p
         push.verify(secret("bpbd-1"))
         assert push.json["data"]["report_id"] == str(body.report_id)
         await department.wait_for_pushes(3)
-        assert {one.id for one in department.pushes} == {push.id}
+        assert {received.id for received in department.pushes} == {push.id}
         assert (await call_back(department)).status_code == 200
         after = len(department.pushes)
         facts = await service.read(topics.LIFECYCLE, after + 1)
@@ -145,7 +145,7 @@ async def test_from_the_topic_to_the_acknowledgement(kafka: KafkaSettings, tmp_p
         async def is_acknowledged() -> bool:
             async with httpx2.AsyncClient() as client:
                 said = await client.get(f"{service.url}/v1/deliveries", params={"report_id": str(answered.report_id)})
-            return [one["state"] for one in said.json()["deliveries"]] == ["acknowledged"]
+            return [delivery["state"] for delivery in said.json()["deliveries"]] == ["acknowledged"]
 
         await eventually(is_acknowledged)
         assert await service.end(signal.SIGTERM) in {0, -signal.SIGTERM}  # uvicorn ends by the signal it was sent
@@ -162,8 +162,8 @@ async def test_a_killed_notifier_pushes_again_under_the_same_id(kafka: KafkaSett
         await service.end(signal.SIGKILL)
         await service.assign(report(1))
         await service.start()
-        await eventually(lambda: len({one.id for one in department.pushes}) == 2, 10.0)
-        await eventually(lambda: [one.id for one in department.pushes].count(push.id) >= 2, 20.0)
+        await eventually(lambda: len({received.id for received in department.pushes}) == 2, 10.0)
+        await eventually(lambda: [received.id for received in department.pushes].count(push.id) >= 2, 20.0)
         department.pushes[-1].verify(secret("bpbd-1"))
 
 
@@ -178,8 +178,8 @@ async def test_a_bad_emergency_record_reaches_the_supervisor(kafka: KafkaSetting
             await service.producer.send_and_wait(topic, None, b"key", headers=[("ce_id", None), ("x", b"\xff\xfe")])
             await service.assign(report(1))
             await department.wait_for_pushes(1)
-            await eventually(lambda: len({one.id for one in desk.pushes}) == 2)
-            assert {one.json["type"] for one in desk.pushes} == {"report.unreadable"}
-            assert any("tolong" in one.json["data"]["text"] for one in desk.pushes)
-            codes = {text_headers(one.headers)["dlq-error-code"] for one in await service.read(DEAD_LETTERS, 2)}
+            await eventually(lambda: len({push.id for push in desk.pushes}) == 2)
+            assert {push.json["type"] for push in desk.pushes} == {"report.unreadable"}
+            assert any("tolong" in push.json["data"]["text"] for push in desk.pushes)
+            codes = {text_headers(record.headers)["dlq-error-code"] for record in await service.read(DEAD_LETTERS, 2)}
             assert codes == {"unreadable_body", "missing_attribute"}

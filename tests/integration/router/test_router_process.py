@@ -1,4 +1,4 @@
-"""The real router process on the real Kafka: killed, asked to stop, given bad records, never losing a report."""
+"""The router process on a real Kafka loses no report on kills, stops and bad records."""
 
 import random
 import re
@@ -128,7 +128,7 @@ async def _seconds_until_decided(router: _Router, count: int) -> float:
 
 
 async def test_told_to_stop_it_ends_in_time_and_repeats_nothing(kafka: KafkaSettings, tmp_path: Path) -> None:
-    """W3: SIGTERM under load: out within 20 s, and the next one goes on without a double."""
+    """W3: on SIGTERM under load the router stops within 20 s, and the next process repeats nothing."""
     reports = [submitted(number) for number in range(4_000)]
     await _submit(kafka, reports)
     async with _router(kafka, Lane.ROUTINE, tmp_path) as router:

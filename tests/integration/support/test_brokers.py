@@ -34,7 +34,7 @@ def given(embedded: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch) -> KafkaSett
 
 
 async def test_a_given_kafka_is_used_and_left_as_it_was(given: KafkaSettings, tmp_path: Path) -> None:
-    """Topics that tests made are deleted afterwards, somebody's own are not."""
+    """Topics of the tests are deleted afterwards, other topics are not."""
     await make_topics(given, "somebodys.own")
     async with brokers.kafka(tmp_path) as found:
         assert found.bootstrap_servers == given.bootstrap_servers
@@ -52,7 +52,7 @@ async def test_a_given_kafka_is_used_and_left_as_it_was(given: KafkaSettings, tm
 
 
 async def test_a_given_kafka_with_a_pipeline_on_it_is_refused(given: KafkaSettings, tmp_path: Path) -> None:
-    """Nobody's reports are read, mixed with made-up ones or deleted because a variable was set."""
+    """A given Kafka that has a pipeline's topics is refused, so that tests do not touch real reports."""
     await make_topics(given, PIPELINE_TOPIC)
     try:
         await write_raw(given, PIPELINE_TOPIC, [(b"somebody's", [])])
@@ -65,7 +65,7 @@ async def test_a_given_kafka_with_a_pipeline_on_it_is_refused(given: KafkaSettin
 
 
 async def test_a_given_kafka_of_one_node_does_not_do_for_three(given: KafkaSettings, tmp_path: Path) -> None:
-    """Nodes are counted, not believed."""
+    """A given Kafka with one node is refused where a test needs three."""
     with pytest.raises(brokers.KafkaUnfit, match=f"{given.bootstrap_servers} has 1 nodes"):
         async with brokers.kafka(tmp_path, nodes=3):
             pass

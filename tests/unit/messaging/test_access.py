@@ -1,4 +1,4 @@
-"""The table of rights: what it grants, and what it must never grant."""
+"""The table of ACLs: the rights that it grants and those that it must not grant."""
 
 import pytest
 
@@ -19,14 +19,14 @@ def _may(user: str, topic: str, operation: Operation) -> bool:
 
 
 def test_everybody_has_a_name_of_their_own() -> None:
-    """Four services, what measures lag, six channels and 19 departments; nobody is granted anything twice."""
+    """The users are four services, the lag exporter, six channels and 19 departments; no right is granted twice."""
     assert len(principals(OPDS)) == 4 + 1 + 6 + 19
     assert len(set(GRANTS)) == len(GRANTS)
 
 
 @pytest.mark.parametrize("opd", OPDS)
 def test_a_department_reads_its_own_two_topics_and_no_other(opd: str) -> None:
-    """Two departments whose codes begin alike are no exception."""
+    """A department reads only its own two topics, also if its code is a prefix of another's."""
     own = {topics.opd(opd, lane) for lane in Lane}
     readable = {spec.name for spec in topic_specs.all_topics(OPDS) if _may(department_user(opd), spec.name, "read")}
 
@@ -35,7 +35,7 @@ def test_a_department_reads_its_own_two_topics_and_no_other(opd: str) -> None:
 
 @pytest.mark.parametrize("opd", OPDS)
 def test_only_the_department_itself_and_intake_touch_its_answers(opd: str) -> None:
-    """Who may write there may stop its pushes."""
+    """Only the department may write its updates and only intake may read them, because an update stops pushes."""
     topic = topics.department(opd)
 
     assert [user for user in principals(OPDS) if _may(user, topic, "write")] == [department_user(opd)]
@@ -44,7 +44,7 @@ def test_only_the_department_itself_and_intake_touch_its_answers(opd: str) -> No
 
 @pytest.mark.parametrize("service", ["stats", "lag-exporter"])
 def test_who_only_counts_sees_no_personal_data(service: str) -> None:
-    """Of all topics stats reads the lifecycle alone, and what measures lag reads none (promise S4)."""
+    """Stats reads the lifecycle topic only, and the lag exporter reads no topic (promise S4)."""
     readable = {spec.name for spec in topic_specs.all_topics(OPDS) if _may(service, spec.name, "read")}
 
     assert readable == ({topics.LIFECYCLE} if service == "stats" else set())
@@ -52,7 +52,7 @@ def test_who_only_counts_sees_no_personal_data(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_joins_its_own_groups_and_no_other(service: str) -> None:
-    """The groups are those of the one list; nobody can take another's partitions away."""
+    """A service may join only its own groups, so that it cannot take over another's partitions."""
     joined = {
         group
         for group in topics_by_group(OPDS)
@@ -64,14 +64,14 @@ def test_a_service_joins_its_own_groups_and_no_other(service: str) -> None:
 
 @pytest.mark.parametrize("user", principals(OPDS))
 def test_nobody_may_make_change_or_delete_anything(user: str) -> None:
-    """Reading, writing and looking are all that there is; the rest is the administrator's."""
+    """Only read, write and describe are granted; other operations are for the administrator."""
     operations = {grant.operation for grant in GRANTS if grant.principal == user}
 
     assert operations <= {"read", "write", "describe", "describe_configs"}
 
 
 def test_a_prefix_covers_what_begins_with_it_and_a_star_everything() -> None:
-    """As Kafka's own PREFIXED pattern and its wildcard."""
+    """Patterns match as Kafka's PREFIXED pattern and its wildcard do."""
     prefixed = Grant("router", "group", "prefixed", "router-", "read")
     anything = Grant("lag-exporter", "topic", "literal", "*", "describe")
 

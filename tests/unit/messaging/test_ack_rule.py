@@ -1,6 +1,6 @@
-"""The ack rule, branch by branch, with a producer that remembers and fails on demand.
+"""The ack rule, branch by branch, with an in-memory producer that fails on demand.
 
-Returning from `settle` acknowledges the records; raising gives them back to Kafka.
+Returning from `settle` acknowledges the records; raising returns them to Kafka.
 """
 
 import pytest
@@ -15,14 +15,14 @@ from tests.support.kafka.producer import headers
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests are about fates, not about seconds."""
+    """Set the retry delays to zero."""
     monkeypatch.setattr(ack_rule, "TRANSIENT_WAITS", (0.001,) * 5)
     monkeypatch.setattr(ack_rule, "UNCLASSIFIED_WAITS", (0.001, 0.001))
     monkeypatch.setattr(ack_rule, "NACK_SECONDS", 0.001)
 
 
 async def test_success_publishes_what_follows_and_acknowledges() -> None:
-    """The whole batch is handled in one call, its outputs are published, nothing is dead-lettered."""
+    """The batch is handled in one call, its outputs are published, and nothing is dead-lettered."""
     consumer = RuledConsumer()
 
     await consumer.settle("a", "b")
@@ -34,7 +34,7 @@ async def test_success_publishes_what_follows_and_acknowledges() -> None:
 
 
 async def test_what_the_parser_refuses_is_dead_lettered_and_the_rest_handled() -> None:
-    """A bad record among good ones costs the good ones nothing, and is rescued besides."""
+    """A bad record is dead-lettered and gets its fallback; the good records of the batch are handled."""
     consumer = RuledConsumer()
 
     await consumer.settle("a", b"\xff", "b")
@@ -46,7 +46,7 @@ async def test_what_the_parser_refuses_is_dead_lettered_and_the_rest_handled() -
 
 
 async def test_a_batch_of_bad_records_only_is_acknowledged() -> None:
-    """Nothing is left to handle, and the partition moves on."""
+    """A batch without good records is acknowledged."""
     consumer = RuledConsumer()
 
     await consumer.settle(b"\xff", b"\xfe")
@@ -56,7 +56,7 @@ async def test_a_batch_of_bad_records_only_is_acknowledged() -> None:
 
 
 async def test_a_permanent_error_takes_only_its_own_record() -> None:
-    """The batch is taken apart: each record shows its own error, the others are done."""
+    """The records of a failed batch are handled one by one; only the bad one is dead-lettered."""
     consumer = RuledConsumer(fails={"b": [UnreadableBody("no"), UnreadableBody("no")]})
 
     await consumer.settle("a", "b", "c")
@@ -68,7 +68,7 @@ async def test_a_permanent_error_takes_only_its_own_record() -> None:
 
 @pytest.mark.parametrize("error", [BrokerUnavailable("down"), DatabaseUnavailable("down"), TransientError("down")])
 async def test_a_transient_error_is_waited_out_in_place(error: TransientError) -> None:
-    """What comes back within the waits is handled where it is; nobody else notices."""
+    """A transient error that ends within the retries leaves no trace."""
     consumer = RuledConsumer(fails={"a": [error, error]})
 
     await consumer.settle("a")
@@ -79,7 +79,7 @@ async def test_a_transient_error_is_waited_out_in_place(error: TransientError) -
 
 
 async def test_a_transient_error_that_stays_gives_the_batch_back() -> None:
-    """After the last wait the records return to Kafka: nothing is dead-lettered, nothing acknowledged."""
+    """After the last retry the records return to Kafka: none is dead-lettered or acknowledged."""
     consumer = RuledConsumer(fails={"b": [DatabaseUnavailable("down")] * 10})
 
     with pytest.raises(DatabaseUnavailable):
@@ -90,7 +90,7 @@ async def test_a_transient_error_that_stays_gives_the_batch_back() -> None:
 
 
 async def test_waiting_in_place_ends_before_kafka_takes_the_partition_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No new try after the retry time: a handler longer than max.poll.interval would lose its partitions."""
+    """No retry starts after the retry time, because a handler past max.poll.interval loses its partitions."""
     monkeypatch.setattr(ack_rule, "RETRY_SECONDS", 0.0)
     consumer = RuledConsumer(fails={"a": [DatabaseUnavailable("down")] * 10})
 
@@ -102,7 +102,7 @@ async def test_waiting_in_place_ends_before_kafka_takes_the_partition_away(monke
 
 
 async def test_a_stop_does_not_wait_for_a_retry() -> None:
-    """Told to stop, the rule gives the record back at once."""
+    """On a stop, the rule returns the record to Kafka at once."""
     consumer = RuledConsumer(fails={"a": [DatabaseUnavailable("down")] * 10})
     consumer.stopping.set()
 
@@ -124,7 +124,7 @@ async def test_outputs_that_kafka_does_not_take_are_not_acknowledged() -> None:
 
 
 async def test_an_output_that_is_too_large_is_a_bad_record() -> None:
-    """A record whose outputs Kafka will never take is dead-lettered instead of tried for ever."""
+    """A record whose outputs are too large for Kafka is dead-lettered instead of retried forever."""
     consumer = RuledConsumer()
 
     await consumer.settle("x" * 300_000, "good")
@@ -135,7 +135,7 @@ async def test_an_output_that_is_too_large_is_a_bad_record() -> None:
 
 @pytest.mark.parametrize("topic", [DEAD, "rescued"])
 async def test_a_bad_record_stays_where_its_dead_letter_or_rescue_cannot_be_written(topic: str) -> None:
-    """Dead letters are durable before the offset moves; else the record is not acknowledged."""
+    """Without a stored dead letter and fallback, a bad record is not acknowledged."""
     consumer = RuledConsumer()
     consumer.producer.refused_topics = frozenset({topic})
 
@@ -146,7 +146,7 @@ async def test_a_bad_record_stays_where_its_dead_letter_or_rescue_cannot_be_writ
 
 
 async def test_an_unclassified_error_has_three_tries() -> None:
-    """An error that our code did not expect may pass; one that stays is dead-lettered, with its class and no text."""
+    """An unexpected error is retried; after three tries the dead letter has its class and not its text."""
     consumer = RuledConsumer(fails={"a": [KeyError("secret")] * 3, "b": [KeyError("secret")] * 10})
 
     await consumer.settle("a")
@@ -160,7 +160,7 @@ async def test_an_unclassified_error_has_three_tries() -> None:
 
 
 async def test_what_our_own_code_fails_on_is_rescued_too() -> None:
-    """An emergency that crashes the handler is an emergency still."""
+    """A record that crashes the handler gets its fallback."""
     consumer = RuledConsumer(fails={"a": [KeyError()] * 10})
 
     await consumer.settle("a")
@@ -169,7 +169,7 @@ async def test_what_our_own_code_fails_on_is_rescued_too() -> None:
 
 
 async def test_a_rescue_never_returns_to_the_topic_that_failed() -> None:
-    """It would fail there again, be rescued again, and grow for ever."""
+    """A fallback for the consumed topic is not published, because it would fail there again and grow."""
     consumer = RuledConsumer(fails={"a": [KeyError()] * 10})
     consumer.rule.fallback = lambda record, _error: [OutgoingRecord(TOPIC, b"", record.value or b"", [])]
 
@@ -180,7 +180,7 @@ async def test_a_rescue_never_returns_to_the_topic_that_failed() -> None:
 
 
 async def test_past_the_dead_letter_limit_the_consumer_stops_and_pages() -> None:
-    """Five in a row are bad records; a sixth is a bad deploy: nothing more is dead-lettered or acknowledged."""
+    """A sixth failure in a row counts as a bad deploy: nothing more is dead-lettered or acknowledged."""
     bad = [f"bad{number}" for number in range(7)]
     consumer = RuledConsumer(fails={value: [KeyError()] * 10 for value in bad})
     for value in bad[:5]:
@@ -198,7 +198,7 @@ async def test_past_the_dead_letter_limit_the_consumer_stops_and_pages() -> None
 
 
 async def test_bad_records_have_no_limit() -> None:
-    """What the parser refuses is the sender's fault, however much of it comes."""
+    """Records that the parser refuses never stop the consumer."""
     consumer = RuledConsumer()
 
     await consumer.settle(*[b"\xff"] * 200)
@@ -208,7 +208,7 @@ async def test_bad_records_have_no_limit() -> None:
 
 
 async def test_handled_again_the_same_follows() -> None:
-    """A repeat after a lost acknowledgement publishes the same records: nothing is remembered in between."""
+    """A repeat after a lost acknowledgement publishes the same records."""
     consumer = RuledConsumer()
 
     await consumer.settle("a")

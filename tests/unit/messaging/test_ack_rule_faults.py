@@ -1,4 +1,4 @@
-"""The ack rule where our own code fails: in a parser, in a fallback, in a dead letter; and after it has stopped."""
+"""The ack rule with errors in a parser, a fallback or a dead letter, and after it has stopped."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from tests.support.kafka.producer import headers
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests are about fates, not about seconds."""
+    """Set the retry delays to zero."""
     monkeypatch.setattr(ack_rule, "TRANSIENT_WAITS", (0.001,) * 5)
     monkeypatch.setattr(ack_rule, "UNCLASSIFIED_WAITS", (0.001, 0.001))
     monkeypatch.setattr(ack_rule, "NACK_SECONDS", 0.001)
 
 
 async def test_a_stopped_rule_gives_records_back_without_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While its group is not stopped yet, or cannot be, records that still come are no busy loop."""
+    """A stopped rule returns each further record after a delay, so that there is no busy loop."""
     bad = [f"bad{number}" for number in range(6)]
     consumer = RuledConsumer(fails={value: [KeyError()] * 10 for value in bad})
     with pytest.raises(GroupStopped):
@@ -41,7 +41,7 @@ async def test_a_stopped_rule_gives_records_back_without_haste(monkeypatch: pyte
 
 
 async def test_an_error_of_the_parser_that_nobody_classified_has_three_tries() -> None:
-    """It goes the way of a handler's, and costs the others of its batch nothing."""
+    """An unexpected parser error is tried three times and dead-lettered; the other records are handled."""
     consumer = RuledConsumer(unparsable={"bad": [KeyError("secret")] * 3, "late": [KeyError()] * 2})
 
     await consumer.settle("a", "bad", "late", "b")
@@ -55,7 +55,7 @@ async def test_an_error_of_the_parser_that_nobody_classified_has_three_tries() -
 
 
 async def test_a_parser_that_always_fails_stops_the_group() -> None:
-    """A bad deploy of the parser is one as well: six in a row are past the limit."""
+    """Six unexpected parser errors in a row exceed the dead-letter limit."""
     bad = [f"bad{number}" for number in range(6)]
     consumer = RuledConsumer(unparsable={value: [KeyError()] * 10 for value in bad})
 
@@ -67,7 +67,7 @@ async def test_a_parser_that_always_fails_stops_the_group() -> None:
 
 
 async def test_good_records_between_bad_ones_keep_the_group_running() -> None:
-    """Errors of the parser in a row are counted in the order of the records, not of the work."""
+    """Consecutive parser errors are counted in the order of the records, not of the processing."""
     bad = [f"bad{number}" for number in range(8)]
     consumer = RuledConsumer(unparsable={value: [KeyError()] * 10 for value in bad})
 
@@ -79,7 +79,7 @@ async def test_good_records_between_bad_ones_keep_the_group_running() -> None:
 
 
 async def test_a_parser_that_waits_for_something_gives_the_batch_back() -> None:
-    """A transient error is one wherever it is raised."""
+    """A transient error of the parser returns the batch to Kafka."""
     consumer = RuledConsumer(unparsable={"a": [DatabaseUnavailable("down")]})
 
     with pytest.raises(DatabaseUnavailable):
@@ -90,7 +90,7 @@ async def test_a_parser_that_waits_for_something_gives_the_batch_back() -> None:
 
 @pytest.mark.parametrize("value", [b"\xff", b"crashes"])
 async def test_a_fallback_that_fails_leaves_the_dead_letter(value: bytes) -> None:
-    """Its error is tried three times; then the record is kept all the same, and the partition moves on."""
+    """A failing fallback is tried three times; then the record is dead-lettered and acknowledged."""
     consumer = RuledConsumer(fails={"crashes": [KeyError()] * 10})
     calls: list[Record] = []
 
@@ -108,7 +108,7 @@ async def test_a_fallback_that_fails_leaves_the_dead_letter(value: bytes) -> Non
 
 
 async def test_a_fallback_that_is_too_large_leaves_the_dead_letter() -> None:
-    """What Kafka never takes must not keep the record from its dead letter, which is cut to fit."""
+    """A fallback that is too large is dropped; the record's dead letter is truncated and published."""
     consumer = RuledConsumer()
     consumer.rule.fallback = lambda _record, _error: [OutgoingRecord("rescued", b"", b"x" * 300_000, [])]
 
@@ -118,10 +118,10 @@ async def test_a_fallback_that_is_too_large_leaves_the_dead_letter() -> None:
 
 
 async def test_a_record_whose_dead_letter_cannot_be_made_stops_the_group() -> None:
-    """It can neither be handled nor kept: it stays in Kafka, and a person is called."""
+    """A record that can be neither handled nor dead-lettered stays in Kafka, and the group stops."""
     consumer = RuledConsumer(rescues=False)
     record = consumer_record(b"\xff", topic=TOPIC)
-    record.headers = None  # what our own reading of headers fails on
+    record.headers = None  # makes the reading of headers fail
 
     with pytest.raises(GroupStopped):
         await consumer.rule.settle([record])

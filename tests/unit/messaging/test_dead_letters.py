@@ -1,4 +1,4 @@
-"""Dead letters: always writable, always explained, never quoting what went wrong in words."""
+"""Dead letters: always writable, with a reason, without the error's text."""
 
 import time
 
@@ -66,21 +66,21 @@ async def test_a_dead_letter_says_from_where_and_why() -> None:
 
 
 async def test_all_reason_headers_are_there_and_documented() -> None:
-    """The documented list is the written one, whatever the record had."""
+    """Every dead letter has exactly the documented reason headers."""
     _, said = await _dead_letter(consumer_record(None))
 
     assert list(said) == list(REASON_HEADERS)
 
 
 async def test_a_redriven_record_keeps_its_history() -> None:
-    """When it first failed and how often it was redriven survive the next failure."""
+    """The time of the first failure and the redrive count are kept after the next failure."""
     _, said = await _dead_letter(consumer_record(b"", [("dlq-first-failed-at", b"7"), ("dlq-redrive-count", b"2")]))
 
     assert (said["dlq-first-failed-at"], said["dlq-redrive-count"]) == ("7", "2")
 
 
 async def test_a_huge_value_is_cut_and_says_so() -> None:
-    """128 KiB are kept of a larger record, with its real size beside it."""
+    """A larger value is truncated to 128 KiB, and a header has its original size."""
     producer, said = await _dead_letter(consumer_record(b"x" * 1_000_000))
 
     assert len(producer.sent[0].value) == 128 * 1024
@@ -88,7 +88,7 @@ async def test_a_huge_value_is_cut_and_says_so() -> None:
 
 
 async def test_a_value_at_the_limit_is_kept_whole() -> None:
-    """Nothing is cut that need not be."""
+    """A value at the limit is not truncated."""
     producer, said = await _dead_letter(consumer_record(b"x" * 128 * 1024))
 
     assert len(producer.sent[0].value) == 128 * 1024
@@ -110,7 +110,7 @@ async def test_a_value_at_the_limit_is_kept_whole() -> None:
 async def test_any_record_can_be_dead_lettered(
     value: bytes | None, key: bytes | None, pairs: list[tuple[str, bytes | None]]
 ) -> None:
-    """Null, binary and huge headers, huge keys and tombstones: the letter stays small enough to be taken."""
+    """Null, binary and huge headers, huge keys and tombstones: the dead letter is always small enough for Kafka."""
     producer, said = await _dead_letter(consumer_record(value, pairs, key=key))
 
     (letter,) = producer.sent
@@ -122,15 +122,15 @@ async def test_any_record_can_be_dead_lettered(
 
 
 @pytest.mark.parametrize(("failures", "stops"), [(5, False), (6, True)])
-def test_more_than_five_in_a_row_stop(failures: int, stops: bool) -> None:  # noqa: FBT001  # a table's column
-    """Five bad records in a row may be; the sixth looks like a bad deploy."""
+def test_more_than_five_in_a_row_stop(failures: int, stops: bool) -> None:  # noqa: FBT001  # a parameter of the table
+    """Five failures in a row are allowed; the sixth counts as a bad deploy."""
     limit = DeadLetterLimit()
 
     assert [limit.failed(consumer_record(b"")) for _ in range(failures)][-1] is stops
 
 
 def test_more_than_a_fifth_of_the_last_hundred_stops() -> None:
-    """One in five of a hundred may fail; one more stops, although never two in a row."""
+    """20 failures in 100 records are allowed; one more stops, also without two in a row."""
     limit = DeadLetterLimit()
 
     def alternate(failures: int) -> bool:
@@ -147,7 +147,7 @@ def test_more_than_a_fifth_of_the_last_hundred_stops() -> None:
 
 
 def test_few_failures_before_a_hundred_do_not_stop() -> None:
-    """A share of very little says nothing yet."""
+    """The share of failures is ignored below 100 records."""
     limit = DeadLetterLimit()
 
     for _ in range(10):
@@ -156,7 +156,7 @@ def test_few_failures_before_a_hundred_do_not_stop() -> None:
 
 
 def test_partitions_are_counted_apart() -> None:
-    """Five bad records in each of two partitions are no six in a row."""
+    """Failures in a row are counted per partition."""
     limit = DeadLetterLimit()
 
     answers = [limit.failed(consumer_record(b"", partition=number % 2)) for number in range(10)]

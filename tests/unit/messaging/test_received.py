@@ -1,4 +1,4 @@
-"""From a record to a typed event, or to the error that says what is wrong with it."""
+"""A record is parsed into a typed event or an error with a code."""
 
 import contextlib
 
@@ -26,7 +26,7 @@ HEADERS = dict(submitted_headers(REPORT))
 
 
 def test_a_good_record_is_a_typed_event_with_its_bytes() -> None:
-    """Attributes, event and the untouched body come out."""
+    """Parsing returns the attributes, the event and the unchanged body."""
     received = parse(consumer_record(BODY, HEADERS.items()))
 
     assert received.event == REPORT
@@ -50,7 +50,7 @@ def test_a_good_record_is_a_typed_event_with_its_bytes() -> None:
     ],
 )
 def test_what_is_wrong_with_a_body_is_told_apart(body: bytes | None, error: type[PermanentError]) -> None:
-    """No JSON is not the same as the wrong JSON: the first is the sender's transport, the second its program."""
+    """Invalid JSON and JSON of the wrong shape have different error codes."""
     with pytest.raises(error):
         parse(consumer_record(body, HEADERS.items()))
 
@@ -64,19 +64,19 @@ def test_an_attribute_that_is_missing_or_no_text_is_a_reason(name: str, value: b
 
 
 def test_a_record_without_headers_is_no_event() -> None:
-    """A plain record has no id to dedup by."""
+    """A record without headers is refused, because it has no id for deduplication."""
     with pytest.raises(MissingAttribute):
         parse(consumer_record(BODY))
 
 
 def test_another_cloudevents_version_is_not_read() -> None:
-    """A new version of CloudEvents may mean something else by the same names."""
+    """Another version of CloudEvents is refused, because its attributes may have another meaning."""
     with pytest.raises(UnsupportedVersion):
         parse(consumer_record(BODY, (HEADERS | {"ce_specversion": b"2.0"}).items()))
 
 
 def test_another_event_type_is_not_read() -> None:
-    """A version 2 of an event is another type, and an error that names itself."""
+    """An unknown event type, such as version 2 of an event, has its own error code."""
     for other in (REGISTERED, SUBMITTED.replace(".v1", ".v2")):
         with pytest.raises(UnknownEventType):
             parse(consumer_record(BODY, (HEADERS | {"ce_type": other.encode()}).items()))
@@ -84,7 +84,7 @@ def test_another_event_type_is_not_read() -> None:
 
 @pytest.mark.parametrize("value", [None, b"\xff", b"yesterday"])
 def test_optional_headers_cost_no_event(value: bytes | None) -> None:
-    """A bad trace, time or foreign header is read past."""
+    """An invalid trace, time or unknown header is ignored."""
     spoilt = HEADERS | {"ce_time": value, "traceparent": value, "x-foreign": value}
 
     assert parse(consumer_record(BODY, spoilt.items())).event == REPORT
@@ -95,6 +95,6 @@ def test_optional_headers_cost_no_event(value: bytes | None) -> None:
     st.lists(st.tuples(st.sampled_from(sorted(HEADERS)) | st.text(max_size=5), st.none() | st.binary(max_size=30))),
 )
 def test_any_record_is_read_or_refused_for_good(body: bytes | None, headers: list[tuple[str, bytes | None]]) -> None:
-    """The parser raises permanent errors and nothing else, so that no input can stop a partition."""
+    """For any input the parser raises only permanent errors, so that no record can block a partition."""
     with contextlib.suppress(PermanentError):
         parse(consumer_record(body, headers))

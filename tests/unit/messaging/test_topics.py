@@ -1,4 +1,4 @@
-"""Names, partitions and retention of the topics: what producers, consumers and retention rules rely on."""
+"""Names, partitions and retention of the topics."""
 
 import re
 from datetime import timedelta
@@ -14,7 +14,7 @@ SPECS = {spec.name: spec for spec in topic_specs.all_topics(default_taxonomy().o
 
 
 def test_all_topics_are_there_once() -> None:
-    """19 departments with two lanes and an answer topic each, 6 channels, 2 lanes, updates, lifecycle, dead letters."""
+    """Each topic exists once: 19 departments x 3, 6 channels, 2 lanes, updates, lifecycle, dead letters."""
     assert len(SPECS) == 19 * 3 + len(Channel) + 2 + 2 + 6
     assert len(topic_specs.all_topics(default_taxonomy().opds)) == len(SPECS)
 
@@ -38,13 +38,13 @@ def test_all_topics_are_there_once() -> None:
     ],
 )
 def test_a_topic_has_its_width_and_keeps_its_records(name: str, partitions: int, retention: timedelta | None) -> None:
-    """Personal data goes after a week, dead letters after two; the lifecycle stays."""
+    """Personal data are kept for 7 days, dead letters for 14, the lifecycle forever."""
     assert (SPECS[name].partitions, SPECS[name].retention) == (partitions, retention)
 
 
 @pytest.mark.parametrize("lane", Lane)
 def test_the_pattern_finds_the_departments_topics_of_its_lane_only(lane: Lane) -> None:
-    """A lane's notifier reads every department's topic of that lane, and nothing else."""
+    """The pattern matches every department's topic of the lane and no other topic."""
     matching = {name for name in SPECS if re.match(topics.opd_pattern(lane), name)}
 
     assert matching == {topics.opd(code, lane) for code in default_taxonomy().opds}
@@ -52,20 +52,20 @@ def test_the_pattern_finds_the_departments_topics_of_its_lane_only(lane: Lane) -
 
 @pytest.mark.parametrize("code", default_taxonomy().opds)
 def test_a_departments_topics_name_it(code: str) -> None:
-    """The department is found again in the name of its topics."""
+    """A topic's name gives the code of its department."""
     assert topics.opd_of(topics.opd(code, Lane.EMERGENCY)) == code
     assert topics.opd_of(topics.department(code)) == code
 
 
 def test_copies_are_the_brokers_to_say() -> None:
-    """Three brokers: three copies, two of which must have a record."""
+    """The replication factor and min.insync.replicas are parameters."""
     specs = topic_specs.all_topics(["DLH"], replication=3, min_insync=2)
 
     assert {(spec.replication, spec.min_insync) for spec in specs} == {(3, 2)}
 
 
 def test_departments_need_no_codec_to_read() -> None:
-    """What a department's own client reads is stored uncompressed, whatever our producers send."""
+    """The departments' topics are stored uncompressed, so that their clients need no codec."""
     assert {name for name, spec in SPECS.items() if spec.compression == "uncompressed"} == {
         topics.opd(code, lane) for code in default_taxonomy().opds for lane in Lane
     }

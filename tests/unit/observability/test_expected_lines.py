@@ -1,4 +1,4 @@
-"""Lines of aiokafka that are no fault: lowered to INFO with their reason, and nothing else with them."""
+"""Expected error lines of aiokafka are lowered to INFO with a reason; all others are unchanged."""
 
 import importlib
 import inspect
@@ -35,7 +35,7 @@ class Clock:
     now = 0.0
 
     def __call__(self) -> float:
-        """What it shows."""
+        """Return the time that the test set."""
         return self.now
 
 
@@ -44,7 +44,7 @@ def _record(name: str, template: str, *args: Any, level: int = logging.ERROR) ->
 
 
 def test_a_coordinator_that_is_not_there_yet_is_no_error() -> None:
-    """While a service starts, Kafka may still be making the coordinator of its group."""
+    """A missing group coordinator is INFO during the start, while Kafka may still create it."""
     record = _record(COORDINATOR, NO_COORDINATOR, GroupCoordinatorNotAvailableError())
     assert LowerExpectedLines(logging.INFO).filter(record)
     assert (record.levelname, record.levelno) == ("INFO", logging.INFO)
@@ -52,7 +52,7 @@ def test_a_coordinator_that_is_not_there_yet_is_no_error() -> None:
 
 
 def test_later_it_is_one() -> None:
-    """A coordinator that is still missing after the start is an error; a rebalance never is."""
+    """A coordinator that is missing after the start is an error; a rebalance is never an error."""
     clock = Clock()
     lower = LowerExpectedLines(logging.INFO, now=clock)
     clock.now = START_SECONDS + 1
@@ -64,7 +64,7 @@ def test_later_it_is_one() -> None:
 
 
 def test_what_no_retry_cures_stays_an_error() -> None:
-    """A group that we may not join is a fault of the set-up, at any time."""
+    """A missing right to join a group is always an error."""
     record = _record(COORDINATOR, NO_COORDINATOR, GroupAuthorizationFailedError())
     assert LowerExpectedLines(logging.INFO).filter(record)
     assert record.levelname == "ERROR"
@@ -80,26 +80,26 @@ def test_what_no_retry_cures_stays_an_error() -> None:
     ],
 )
 def test_everything_else_keeps_its_level(name: str, template: str) -> None:
-    """Another logger's line, or another line, is logged as it came."""
+    """Lines of other loggers and other lines keep their level."""
     record = _record(name, template, "a", "b")
     assert LowerExpectedLines(logging.WARNING).filter(record)
     assert record.levelname == "ERROR"
 
 
 def test_expected_lines_are_dropped_where_info_is() -> None:
-    """With LAKSA_LOG_LEVEL=WARNING they are not logged at all."""
+    """With LAKSA_LOG_LEVEL=WARNING the lowered lines are not logged."""
     record = _record(COORDINATOR, REBALANCING, "stats", level=logging.WARNING)
     assert not LowerExpectedLines(logging.WARNING).filter(record)
 
 
 @pytest.mark.parametrize(("name", "template"), EXPECTED)
 def test_aiokafka_still_has_these_lines(name: str, template: str) -> None:
-    """A new aiokafka with other words would show its errors again: this test tells before a user does."""
+    """The installed aiokafka still has these texts; a new wording would be logged as an error again."""
     assert f'"{template}"' in inspect.getsource(importlib.import_module(name))
 
 
 def test_the_log_shows_the_reason() -> None:
-    """In the process's log the expected line is at INFO with its reason, and the next one at ERROR without."""
+    """In the process's log an expected line is INFO with its reason, and another line is ERROR without one."""
     ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=True)
     expected, fault = [json.loads(line) for line in ran.stderr.splitlines()]
     assert (expected["level"], expected["message"][:32]) == ("info", "Group Coordinator Request failed")

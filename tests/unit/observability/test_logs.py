@@ -1,4 +1,4 @@
-"""What a service logs: one JSON object a line, and nothing that a reporter wrote."""
+"""A service logs one JSON object per line, without personal data."""
 
 import json
 import subprocess
@@ -37,7 +37,7 @@ def _logged() -> list[dict[str, object]]:
 
 
 def test_every_line_is_json_and_says_whose_it_is() -> None:
-    """Service, level, time and a fixed sentence on each; report, event and trace where a report is in hand."""
+    """Each line has service, level, time and message, and report, event and trace while a report is processed."""
     first, *_ = lines = _logged()
 
     assert len(lines) == 3
@@ -49,7 +49,7 @@ def test_every_line_is_json_and_says_whose_it_is() -> None:
 
 
 def test_an_exception_is_told_without_the_values_that_it_quotes() -> None:
-    """Types and places of the whole chain, our own texts; what another library's error quotes stays out of the log."""
+    """A traceback has types and lines of the whole chain and our own texts, but no text of a library's error."""
     _, ours, library = _logged()
 
     for line in (ours, library):

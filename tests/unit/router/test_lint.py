@@ -1,4 +1,4 @@
-"""The lint command: the past must not change, or a repeat would decide otherwise."""
+"""The lint command: past versions must not change, so that a repeat has the same decision."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -32,13 +32,13 @@ def _lint(tmp_path: Path, new: list[dict[str, Any]], released: list[dict[str, An
 
 
 def test_a_version_that_starts_later_is_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Change is announced: a new version whose start lies ahead can be released."""
+    """A new version that starts in the future is accepted."""
     assert _lint(tmp_path, [OLD, PLANNED], [OLD]) == 0
     assert capsys.readouterr().out == "new.yaml: good\n"
 
 
 def test_a_planned_version_may_still_change_or_go(tmp_path: Path) -> None:
-    """What has not started has decided nothing yet."""
+    """A version that has not started may be changed or removed."""
     moved = _version("2027-1", "2027-02-01T00:00:00+07:00", "DLH")
 
     assert _lint(tmp_path, [OLD, moved], [OLD, PLANNED]) == 0
@@ -78,18 +78,18 @@ def test_the_past_cannot_be_changed(
     released: list[dict[str, Any]],
     fault: str,
 ) -> None:
-    """A version that starts, changes, moves or vanishes in the past is refused, by name."""
+    """Adding, changing, moving or removing a version in the past is refused with its name."""
     assert _lint(tmp_path, new, released) == 1
     assert f"new.yaml: {fault}" in capsys.readouterr().out
 
 
 def test_the_packaged_table_can_be_released() -> None:
-    """The file that ships is good against itself."""
+    """The packaged table passes the check against itself."""
     assert main([str(PACKAGED)]) == 0
 
 
 def test_a_broken_table_is_told_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command prints the faults that loading would have raised."""
+    """The command prints the faults of a broken table, one per line."""
     broken = deepcopy(OLD)
     del broken["categories"]["INF-PJU"]
 

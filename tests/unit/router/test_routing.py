@@ -1,4 +1,4 @@
-"""Reports in, records out: who gets what, under which id, and what is left untouched."""
+"""The records that the router makes of a report: targets, ids and unchanged bodies."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -41,7 +41,7 @@ DECIDED_AT = RECEIVED_AT + timedelta(seconds=2)
 
 
 class _Setup:
-    """A router of one lane with a fixed clock, and its metrics to look at."""
+    """A router of one lane with a fixed clock and its metrics."""
 
     def __init__(self, lane: Lane = Lane.ROUTINE, now: datetime = DECIDED_AT) -> None:
         self.registry = CollectorRegistry()
@@ -49,11 +49,11 @@ class _Setup:
         self.lane = lane
 
     async def route(self, *reports: ReportSubmitted) -> list[OutgoingRecord]:
-        """Records of these reports."""
+        """Return the records of these reports."""
         return list(await self.routing.route_reports([received(report) for report in reports]))
 
     def count(self, name: str, **labels: str) -> float:
-        """A metric of this lane."""
+        """Return the value of a metric of this lane."""
         return self.registry.get_sample_value(name, {"lane": str(self.lane)} | labels) or 0.0
 
 
@@ -63,7 +63,7 @@ def _decision_in(records: list[OutgoingRecord]) -> ReportDecided:
 
 
 async def test_each_target_gets_the_report_and_the_lifecycle_one_decision() -> None:
-    """A fallen tree goes to the parks department, which owns it, and to BPBD, which is told; one fact tells of both."""
+    """A fallen tree goes to its owner, the parks department, and informs BPBD; one decision names both."""
     records = await _Setup().route(submitted(category="DIS-POHON"))
 
     assert [record.topic for record in records] == [
@@ -82,7 +82,7 @@ async def test_each_target_gets_the_report_and_the_lifecycle_one_decision() -> N
 
 
 async def test_the_body_is_forwarded_untouched() -> None:
-    """Bytes in are bytes out: spaces, key order and what a newer intake added survive."""
+    """The body is forwarded byte for byte, with spaces, key order and unknown fields."""
     report = submitted()
     body = b'{ "novel": {"b": 1, "a": [2]},  ' + report.model_dump_json().encode()[1:]
     incoming = Received(attributes_of(dict(_text(submitted_headers(report)))), report, body, "reports.routine.v1")
@@ -97,7 +97,7 @@ def _text(pairs: list[tuple[str, bytes]]) -> list[tuple[str, str]]:
 
 
 async def test_a_departments_record_says_why_it_is_there() -> None:
-    """On a department's topic the headers are the truth: id, type, role, rule, table, why, trace."""
+    """The headers of a department's record have id, type, role, rule, table version, reason and trace."""
     report = submitted(category="FIR-KEBAKARAN", lane="emergency")
 
     records = await _Setup(Lane.EMERGENCY).route(report)
@@ -141,7 +141,7 @@ async def test_a_departments_record_says_why_it_is_there() -> None:
 async def test_one_decision_record_whatever_the_outcome(
     report: ReportSubmitted, outcome: str, topics: list[str]
 ) -> None:
-    """Every report has one decision, under one id whatever the outcome, so that it can be counted once."""
+    """Every report has one decision, whose id does not depend on the outcome, so that it is counted once."""
     setup = _Setup()
 
     *assigned, decided = await setup.route(report)
@@ -154,7 +154,7 @@ async def test_one_decision_record_whatever_the_outcome(
 
 
 async def test_a_triage_raises_its_alarm() -> None:
-    """R1: what no department could be named for is counted by rule, for the alarm."""
+    """R1: a triaged report is counted by rule, for the alarm."""
     setup = _Setup(Lane.EMERGENCY)
 
     await setup.route(submitted(category="TYPO"), submitted(2, category=None), submitted(3, category="INF-PJU"))
@@ -198,7 +198,7 @@ async def test_any_report_ends_in_one_decision_and_valid_headers(
 async def test_a_decision_is_written_as_its_model_writes_it(
     decided_at: datetime, received_at: datetime, flags: list[str], **fields: Any
 ) -> None:
-    """What is put together from shared parts is byte for byte `ReportDecided`, for the first of a kind and the next."""
+    """A decision made from cached parts equals `ReportDecided` byte for byte, for the first of a kind and the next."""
     made = submitted(received_at=received_at, flags=tuple(flags), **fields)
     report = ReportSubmitted.model_validate_json(made.model_dump_json())
     setup = _Setup(now=decided_at)
@@ -214,7 +214,7 @@ async def test_a_decision_is_written_as_its_model_writes_it(
 
 
 async def test_reports_that_differ_are_never_decided_alike() -> None:
-    """A router that has seen one kind of report decides each other kind as a fresh one would."""
+    """A router that has cached one kind of report decides every other kind as a new router does."""
     seen = _Setup()
     kinds: list[dict[str, Any]] = [
         {"category": "INF-PJU"},
@@ -244,7 +244,7 @@ def _without_trace(record: OutgoingRecord) -> dict[str, str]:
 
 
 async def test_invented_categories_do_not_fill_the_memory() -> None:
-    """What is remembered of kinds of reports has a bound, and nothing that is no code is remembered."""
+    """The cache of kinds of reports is limited and does not store invalid codes."""
     setup = _Setup()
     invented = [submitted(number, category=f"ZZ-{number}") for number in range(10, PLANS + 20)]
     noise = [submitted(number, category="x" * 1_000 + str(number)) for number in range(10)]
@@ -261,7 +261,7 @@ def _on_the_way(report: ReportSubmitted) -> Received[ReportSubmitted]:
 
 
 async def test_a_repeat_publishes_the_same_events() -> None:
-    """R3: taken again a minute later, a report goes to the same topics under the same ids with the same decision."""
+    """R3: a report that is read again a minute later gives the same topics, ids and decision."""
     report = submitted(category="DIS-BANJIR")
 
     first = await _Setup().route(report)
@@ -278,7 +278,7 @@ async def test_a_repeat_publishes_the_same_events() -> None:
 
 
 async def test_the_lifecycle_holds_no_personal_data() -> None:
-    """Nothing that a reporter wrote or is reaches the topic that is kept for ever."""
+    """The lifecycle topic, which is kept forever, has no personal data."""
     canaries = ["Budi Canary", "081200009999", "canary@example.id", "Jalan Canary 7", "-6.17812345", "CANARY-REF"]
     report = submitted(
         category="081200009999",
@@ -295,7 +295,7 @@ async def test_the_lifecycle_holds_no_personal_data() -> None:
 
 
 async def test_an_exercise_stays_one_on_every_record() -> None:
-    """A drill takes the real path, marked on each record so that only exercise endpoints are reached."""
+    """Every record of an exercise is marked, so that only exercise endpoints get it."""
     records = await _Setup(Lane.EMERGENCY).route(submitted(category="MED-AMBULANS", mode="exercise"))
 
     assert {headers(record)["ce_mode"] for record in records} == {"exercise"}
@@ -303,7 +303,7 @@ async def test_an_exercise_stays_one_on_every_record() -> None:
 
 
 async def test_what_intake_could_not_read_reaches_the_live_room_raw() -> None:
-    """A report.unreadable goes on byte for byte, as no JSON, for a person to look at; it is not counted as decided."""
+    """A report.unreadable is forwarded byte for byte, not as JSON, and not counted as decided."""
     setup = _Setup(Lane.EMERGENCY)
     own_id, subject = "11111111-1111-5111-8111-111111111111", "22222222-2222-5222-8222-222222222222"
     record = consumer_record(
@@ -333,7 +333,7 @@ async def test_what_intake_could_not_read_reaches_the_live_room_raw() -> None:
     ),
 )
 async def test_any_bad_record_can_be_rescued(value: bytes | None, pairs: list[tuple[str, bytes | None]]) -> None:
-    """The rescue reads nothing that could fail: null, binary and missing headers, a tombstone, all reach a person."""
+    """Any bad record has a fallback: null, binary and missing headers, and tombstones."""
     record = consumer_record(value, pairs, topic="reports.emergency.v1", offset=7)
     routing = _Setup(Lane.EMERGENCY).routing
 
@@ -350,7 +350,7 @@ async def test_any_bad_record_can_be_rescued(value: bytes | None, pairs: list[tu
 
 
 async def test_a_huge_bad_record_is_cut_so_that_it_can_be_written() -> None:
-    """A megabyte of nonsense on the emergency lane does not block it."""
+    """A bad record of a megabyte is truncated and does not block the emergency lane."""
     record = consumer_record(b"x" * 1_000_000, topic="reports.emergency.v1")
 
     (rescued,) = _Setup(Lane.EMERGENCY).routing.fallback(record, UnreadableBody("The body is not JSON"))
@@ -359,7 +359,7 @@ async def test_a_huge_bad_record_is_cut_so_that_it_can_be_written() -> None:
 
 
 async def test_the_decision_is_dated_when_it_was_made() -> None:
-    """Leaders see when a report was really decided, also where the router had been down in between."""
+    """A decision has the time at which it was made, not the time of the report."""
     records = await _Setup(now=datetime(2026, 11, 20, 5, tzinfo=UTC)).route(submitted())
 
     assert orjson.loads(records[-1].value)["decided_at"] == "2026-11-20T05:00:00Z"

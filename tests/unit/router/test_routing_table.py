@@ -1,4 +1,4 @@
-"""The routing table's file: what is refused, and whether the message says what to mend."""
+"""The routing table's file: invalid tables are refused with a message that names the fault."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -153,7 +153,7 @@ def test_versions_must_meet(tmp_path: Path, starts: str, ends: str | None, fault
 
 @pytest.mark.parametrize("ends", [None, "2026-12-01T00:00:00+07:00"])
 def test_versions_that_meet_are_taken(tmp_path: Path, ends: str | None) -> None:
-    """The end of a version may be said or left out."""
+    """The end of a version is optional."""
     path = tmp_path / "table.yaml"
     path.write_text(yaml.safe_dump(_with_second_version("2026-12-01T00:00:00+07:00", ends)))
 
@@ -161,7 +161,7 @@ def test_versions_that_meet_are_taken(tmp_path: Path, ends: str | None) -> None:
 
 
 def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
-    """Whoever mends the table sees everything in one go."""
+    """The error lists all faults of the table."""
     document = _with_second_version("2016-02-01T00:00:00+07:00")
     _first(document)["categories"].pop("INF-PJU")
     document["versions"][1]["categories"]["DIS-POHON"]["owner"] = "NOBODY"
@@ -186,11 +186,11 @@ def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, text: str, says: str) -> None:
-    """Broken YAML, a key that stands twice and a wrong shape are faults with a message, not tracebacks."""
+    """Invalid YAML, duplicate keys and a wrong structure are faults with a message, not tracebacks."""
     assert any(says in fault for fault in _faults_of_text(tmp_path, text))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """A wrong LAKSA_ROUTING_TABLE says which file it is."""
+    """The error for a missing file names the file."""
     with pytest.raises(RoutingTableError, match=r"nowhere\.yaml: the file cannot be read"):
         load_routing_table(tmp_path / "nowhere.yaml", TAXONOMY)

@@ -1,4 +1,4 @@
-"""The decision: total, deterministic, and the one that the promises ask for."""
+"""The decision is total, deterministic and as the promises require."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -49,7 +49,7 @@ def _inputs(category: str | None = "INF-PJU", **changes: object) -> DecisionInpu
 
 @given(any_inputs)
 def test_every_report_gets_exactly_one_decision(given_inputs: DecisionInputs) -> None:
-    """R1: whatever the fields say, there is one decision, and unless it ends there, exactly one owner."""
+    """R1: any fields give one decision, which has exactly one owner unless the report ends there."""
     decision = decide(given_inputs, TABLE)
 
     owners = [target.opd for target in decision.targets if target.role == "owner"]
@@ -60,7 +60,7 @@ def test_every_report_gets_exactly_one_decision(given_inputs: DecisionInputs) ->
 
 @given(any_inputs)
 def test_the_same_inputs_always_decide_the_same(given_inputs: DecisionInputs) -> None:
-    """R3: a table that was read anew decides as the first one did."""
+    """R3: a table that was loaded again makes the same decision."""
     assert decide(given_inputs, load_routing_table(PACKAGED, TAXONOMY)) == decide(given_inputs, TABLE)
 
 
@@ -77,7 +77,7 @@ def test_what_a_decision_says_fits_a_header(given_inputs: DecisionInputs) -> Non
 
 @pytest.mark.parametrize("code", TAXONOMY.categories)
 def test_a_known_category_goes_to_its_departments(code: str) -> None:
-    """Each of the 36 categories reaches its owner, and informs whom the taxonomy names beside it."""
+    """Each of the 36 categories goes to its owner and informs the departments that the taxonomy names."""
     category = TAXONOMY.categories[code]
 
     decision = decide(_inputs(code), TABLE)
@@ -98,7 +98,7 @@ def test_what_nobody_can_name_goes_to_the_live_room(category: str | None, rule: 
 
 
 def test_a_general_complaint_is_routed_to_the_live_room() -> None:
-    """GEN-ASPIRASI has a department, the Live Room: it is no triage."""
+    """GEN-ASPIRASI is routed to its department, the Live Room, and is not a triage."""
     decision = decide(_inputs("GEN-ASPIRASI"), TABLE)
 
     assert isinstance(decision, Routed)
@@ -108,7 +108,7 @@ def test_a_general_complaint_is_routed_to_the_live_room() -> None:
 @pytest.mark.parametrize("call_type", ["prank", "ghost", "information", " PRANK "])
 @pytest.mark.parametrize("category", [None, "FIR-KEBAKARAN", "NEW-CODE"])
 def test_calls_that_need_nobody_end_at_the_router(call_type: str, category: str | None) -> None:
-    """A prank stays one whatever it reports."""
+    """A prank call ends at the router, whatever its category."""
     decision = decide(_inputs(category, call_type=call_type), TABLE)
 
     assert isinstance(decision, Ended)
@@ -117,7 +117,7 @@ def test_calls_that_need_nobody_end_at_the_router(call_type: str, category: str 
 
 @pytest.mark.parametrize("category", [None, "FIR-KEBAKARAN", "NEW-CODE"])
 def test_a_dropped_call_is_called_back(category: str | None) -> None:
-    """A dropped call goes to the Live Room's desk, whatever was understood of it."""
+    """A dropped call goes to the Live Room's desk, whatever its category."""
     decision = decide(_inputs(category, call_type="dropped", location_suspect=True), TABLE)
 
     assert isinstance(decision, Triaged)
@@ -126,12 +126,12 @@ def test_a_dropped_call_is_called_back(category: str | None) -> None:
 
 @pytest.mark.parametrize("call_type", ["normal", "NORMAL", "darurat", ""])
 def test_an_unknown_call_type_counts_as_normal(call_type: str) -> None:
-    """No call is lost to a spelling."""
+    """An unknown call type is treated as normal."""
     assert decide(_inputs("FIR-KEBAKARAN", call_type=call_type), TABLE) == decide(_inputs("FIR-KEBAKARAN"), TABLE)
 
 
 def test_an_impossible_place_is_triaged_and_the_departments_know_at_once() -> None:
-    """Class 6 of the bad input: the Live Room owns the clock, fire brigade and PLN do not wait for a corrected map."""
+    """Class 6: an impossible location makes the Live Room the owner; fire brigade and PLN are informed at once."""
     decision = decide(_inputs("FIR-KEBAKARAN", location_suspect=True), TABLE)
 
     assert isinstance(decision, Triaged)
@@ -146,12 +146,12 @@ def test_an_impossible_place_is_triaged_and_the_departments_know_at_once() -> No
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("channel", Channel)
 def test_mode_and_channel_change_no_decision(mode: Mode, channel: Channel) -> None:
-    """An exercise takes the real path."""
+    """Mode and channel do not change the decision."""
     assert decide(_inputs(mode=mode, channel=channel), TABLE) == decide(_inputs(), TABLE)
 
 
 def test_the_version_valid_at_received_at_decides() -> None:
-    """A report from before a change is decided by the rules of then, also when it is read again later."""
+    """A report is decided by the version valid at its received_at, also when it is read again later."""
     change = RECEIVED_AT + timedelta(hours=1)
     table = RoutingTable([_table_version("new", change, "DLH"), _table_version("old", RECEIVED_AT, "DPUPR")])
 
@@ -176,7 +176,7 @@ def _table_version(name: str, valid_from: datetime, owner: str) -> TableVersion:
 
 @given(st.text())
 def test_only_codes_pass_into_the_decision_record(category: str) -> None:
-    """What somebody typed as a category, a phone number for one, never reaches the topic that is kept for ever."""
+    """Text in the category field, such as a phone number, is not published in the decision."""
     code = category_code(category)
 
     assert code in {None, "UNKNOWN"} or (code == category and code.isascii() and code.upper() == code)
@@ -184,18 +184,18 @@ def test_only_codes_pass_into_the_decision_record(category: str) -> None:
 
 @pytest.mark.parametrize("code", TAXONOMY.categories)
 def test_every_category_of_the_taxonomy_passes_as_a_code(code: str) -> None:
-    """The shape that codes must have is the one that ours do have."""
+    """Every category of the taxonomy matches the pattern of codes."""
     assert category_code(code) == code
 
 
 @pytest.mark.parametrize("typed", ["081234567890", "Budi, Jl. Merdeka 5", "FIR-KEBAKARAN\n", "fir-kebakaran"])
 def test_what_is_no_code_is_replaced(typed: str) -> None:
-    """A phone number or a name in the category field is not published."""
+    """A value that is not a code is replaced."""
     assert category_code(typed) == "UNKNOWN"
 
 
 def test_the_inputs_hold_what_decides_and_nothing_else() -> None:
-    """The decision record can be repeated from its inputs, which say nothing of the reporter."""
+    """The inputs have all that the decision depends on and no personal data."""
     report = submitted(category="TRA-LAKA", call_type=" Ghost ", mode="exercise", flags=("location_suspect",))
 
     assert inputs_of(report) == DecisionInputs(

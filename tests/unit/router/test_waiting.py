@@ -1,4 +1,4 @@
-"""How old the oldest undecided report is, from what was taken and what was decided."""
+"""The age of the oldest undecided report, from the consumed and the decided records."""
 
 from aiokafka import TopicPartition
 
@@ -11,7 +11,7 @@ EMERGENCY = TopicPartition("reports.emergency.v1", 0)
 
 
 class Partitions:
-    """Where the partitions end; a missing one is not ours."""
+    """The lag of the assigned partitions; other partitions are missing."""
 
     def __init__(self) -> None:
         self.ends: dict[TopicPartition, int] = {EMERGENCY: 10}
@@ -29,12 +29,12 @@ def _record(offset: int, seconds_ago: float, partition: int = 0) -> Record:
 
 
 def test_nothing_taken_means_nothing_waits() -> None:
-    """A router that was just started has no figure to alarm with."""
+    """Before the first record the age is zero."""
     assert Partitions().waiting.oldest_seconds() == 0
 
 
 def test_the_oldest_in_hand_counts() -> None:
-    """Of a batch that is being decided, the first record is the oldest."""
+    """The first record of the current batch is the oldest."""
     partitions = Partitions()
 
     partitions.waiting.taken([_record(3, 30), _record(4, 20)])
@@ -43,7 +43,7 @@ def test_the_oldest_in_hand_counts() -> None:
 
 
 def test_a_batch_that_came_back_to_kafka_still_waits() -> None:
-    """What was taken and not decided keeps ageing, although a later batch of another partition went well."""
+    """A record that was consumed and not decided keeps ageing, also after a later batch of another partition."""
     partitions = Partitions()
     partitions.ends[TopicPartition("reports.emergency.v1", 1)] = 1
 
@@ -55,7 +55,7 @@ def test_a_batch_that_came_back_to_kafka_still_waits() -> None:
 
 
 def test_behind_the_last_decided_one_others_wait() -> None:
-    """With a lag the last decided record's age stands for the next one's; without one nothing waits."""
+    """With a lag the age is that of the last decided record; without a lag it is zero."""
     partitions = Partitions()
     batch = [_record(7, 30), _record(8, 20)]
 
@@ -68,7 +68,7 @@ def test_behind_the_last_decided_one_others_wait() -> None:
 
 
 def test_a_partition_that_moved_away_is_no_longer_ours() -> None:
-    """After a rebalance the other consumer reports it."""
+    """A partition that was reassigned is no longer counted."""
     partitions = Partitions()
     partitions.waiting.taken([_record(9, 30)])
 
@@ -78,7 +78,7 @@ def test_a_partition_that_moved_away_is_no_longer_ours() -> None:
 
 
 def test_a_partition_that_came_back_waits_for_nothing_until_something_is_taken() -> None:
-    """The other consumer has gone past what was decided here; how old the next record is, shows when it is taken."""
+    """A partition that is assigned again counts only after the next record is consumed."""
     partitions = Partitions()
     partitions.waiting.taken([_record(3, 30)])
     partitions.waiting.decided([_record(3, 30)])

@@ -1,4 +1,4 @@
-"""Tests take the first Kafka and the first PostgreSQL of an order, and say which."""
+"""Tests use the first available Kafka and PostgreSQL of a fixed order and name their choice."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -13,7 +13,7 @@ DEBIAN = Path("/usr/lib/postgresql/15/bin")
 
 
 def _never_asked() -> NoReturn:
-    raise AssertionError("What comes later must not be asked")
+    raise AssertionError("Options after the chosen one must not be checked")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_order_of_the_databases(
     binaries: Path | None,
     described: str,
 ) -> None:
-    """Given, container, wheel, Debian's; what comes after the chosen one is not even looked for."""
+    """The order is given, container, wheel, Debian; options after the chosen one are not checked."""
     chosen = choose_postgres(
         variables,
         engine_answers=_never_asked if answers is None else lambda: answers,
@@ -51,7 +51,7 @@ def test_the_order_of_the_databases(
 
 
 def test_without_any_database_there_is_none() -> None:
-    """It is for the caller to say what to install."""
+    """Without any PostgreSQL the choice is None."""
     assert choose_postgres({}, engine_answers=bool, has_wheel=bool, binaries=lambda: None) is None
 
 
@@ -70,7 +70,7 @@ def test_the_order_of_the_brokers(
     answers: bool | None,  # noqa: FBT001  # a table's column
     described: str,
 ) -> None:
-    """Given, container, embedded."""
+    """The order is given, container, embedded."""
     monkeypatch.setenv(GIVEN, given)
     monkeypatch.delenv("LAKSA_KAFKA_SECURITY_PROTOCOL", raising=False)
     monkeypatch.setattr(brokers, "engine_answers", _never_asked if answers is None else lambda: answers)
