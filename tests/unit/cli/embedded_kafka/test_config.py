@@ -76,7 +76,7 @@ def test_a_path_is_escaped_as_java_reads_it() -> None:
 
 
 def test_the_jvm_is_small_ends_when_out_of_memory_and_logs_to_our_file() -> None:
-    """The JVM has a small heap, exits when out of memory so that it is restarted, and logs to our file."""
+    """The JVM has a small heap, exits when out of memory so that it is restarted, and logs to the given file."""
     options = java_options(java_major=17, heap_mib=256, log_file=Path("/var/laksa/log/kafka.log"))
 
     assert "-Xmx256m" in options

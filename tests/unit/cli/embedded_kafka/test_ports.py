@@ -40,5 +40,5 @@ def test_a_chosen_port_cannot_be_given_to_a_client() -> None:
 
 @pytest.mark.parametrize("wanted", [0, -1, 65_536])
 def test_a_number_that_is_no_port_is_never_free(wanted: int) -> None:
-    """0 and 65535, whose next port does not exist, are replaced by other ports."""
+    """A number that is no port, such as 0 or 65536, is replaced by a free port."""
     assert choose_port(wanted) in SEARCHED
