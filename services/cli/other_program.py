@@ -1,7 +1,7 @@
 """Commands whose code belongs to a service: `laksa` replaces itself by that service's program.
 
 The import contract "Only Kafka is between the services" holds for the command line too, so it does not import a
-service. It replaces its process (``execv``) by that program in the same interpreter, so signals and the exit code need
+service. It replaces its process (``execve``) by that program in the same interpreter, so signals and the exit code need
 no forwarding.
 """
 

@@ -9,7 +9,7 @@ open:
   ``acknowledged`` as soon as one of the owner's deliveries is. A report in triage stays in triage, because only an
   assignment ends triage.
 - A call that ends at the router is ``ended``, outside the case workflow: no department received it, and counting it as
-*selesai* would raise the share of finished work on the board.
+  *selesai* would raise the share of finished work on the board.
 - An unknown category counts as ``UNKNOWN``, a missing one as ``NONE``; both roll up to "other".
 """
 
