@@ -87,7 +87,8 @@ async def create_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> 
     for name, code, *_ in answer.topic_errors:
         if code and for_code(code) is not TopicAlreadyExistsError:
             raise BrokerUnavailable(f"Kafka refused to create the topic {name}: {for_code(code).__name__}")
-    return [spec.name for spec in missing]
+    # a node may list a new topic late: only an answer without an error says that this call created it
+    return [name for name, code, *_ in answer.topic_errors if not code]
 
 
 async def partitions_of(client: AIOKafkaAdminClient, names: Iterable[str]) -> list[TopicPartition]:

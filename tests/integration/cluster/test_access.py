@@ -41,8 +41,8 @@ async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Prote
 @asynccontextmanager
 async def _producer(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(**connection_options(settings), acks="all", enable_idempotence=True)
-    await producer.start()
     try:
+        await producer.start()
         yield producer
     finally:
         await producer.stop()
@@ -62,8 +62,8 @@ async def _read(settings: KafkaSettings, topic: str, group: str) -> bytes | None
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         value: bytes | None = (await asyncio.wait_for(consumer.getone(), TIMEOUT_S)).value
         await consumer.commit()
         return value

@@ -87,7 +87,7 @@ class Signed(AuthBase):
 
 @asynccontextmanager
 async def busy_notifier(directory: Path) -> AsyncIterator[tuple[ServiceProcess, list[str]]]:
-    """A real notifier without Kafka whose departments have reports; the process, and the deliveries' ids."""
+    """A real notifier without Kafka whose departments have reports; the process, and its delivery ids, BPBD's first."""
     url, path = sqlite_url(directory / "notifier.db"), directory / "endpoints.yaml"
     await upgrade(url, PROJECT / "services/notifier/migrations")
     path.write_text(yaml.safe_dump({"endpoints": [entry.model_dump(mode="json") for entry in KNOWN]}), encoding="utf-8")
@@ -106,7 +106,7 @@ async def busy_notifier(directory: Path) -> AsyncIterator[tuple[ServiceProcess, 
     try:
         await service.launch()
         await eventually(service.is_live, READY_SECONDS)
-        yield service, [str(delivery.id) for delivery in made]
+        yield service, [str(delivery.id) for delivery in sorted(made, key=lambda delivery: delivery.opd)]
     finally:
         await service.kill_if_running()
 
