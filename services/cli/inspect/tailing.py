@@ -1,5 +1,6 @@
 """``laksa tail``: what a department that subscribes to its topic sees."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,15 +34,15 @@ async def tail(layout: Layout, console: Console, *, opd: str, lane: Lane | None,
     """
     if opd.upper() not in default_taxonomy().opds:
         raise ConfigurationError(f"There is no OPD {opd}. There are: {', '.join(default_taxonomy().opds)}")
-    names = [topics.opd(opd, one) for one in ([lane] if lane else Lane)]
+    names = [topics.opd(opd, chosen) for chosen in ([lane] if lane else Lane)]
     settings = KafkaSettings(bootstrap_servers=read_run_file(layout).kafka)
     consumer = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
     console.print(f"reading {', '.join(names)}" + (", Ctrl-C ends it" if follow else ""), style="dim")
     try:
         async with admin_client(settings) as admin:
-            places = await partitions_of(admin, names)
+            partitions = await partitions_of(admin, names)
         await consumer.start()
-        await _read(consumer, console, places, only_new=only_new, follow=follow)
+        await _read(consumer, console, partitions, only_new=only_new, follow=follow)
     except (KafkaError, OSError) as error:
         raise BrokerUnavailable("Kafka does not answer") from error
     finally:
@@ -50,22 +51,22 @@ async def tail(layout: Layout, console: Console, *, opd: str, lane: Lane | None,
 
 
 async def _read(
-    consumer: AIOKafkaConsumer, console: Console, places: list[TopicPartition], *, only_new: bool, follow: bool
+    consumer: AIOKafkaConsumer, console: Console, partitions: list[TopicPartition], *, only_new: bool, follow: bool
 ) -> None:
-    consumer.assign(places)
+    consumer.assign(partitions)
     if only_new:
-        await consumer.seek_to_end(*places)
+        await consumer.seek_to_end(*partitions)
     else:
-        await consumer.seek_to_beginning(*places)
-    ends = await consumer.end_offsets(places)
+        await consumer.seek_to_beginning(*partitions)
+    ends = await consumer.end_offsets(partitions)
     while follow or not await _has_reached(consumer, ends):
         batches = await consumer.getmany(timeout_ms=QUIET_MS)
-        for record in sorted((one for batch in batches.values() for one in batch), key=lambda one: one.timestamp):
+        for record in sorted(itertools.chain(*batches.values()), key=lambda record: record.timestamp):
             console.print(line_of(record), soft_wrap=True)
 
 
 async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
-    return all([await consumer.position(place) >= end for place, end in ends.items()])
+    return all([await consumer.position(partition) >= end for partition, end in ends.items()])
 
 
 def line_of(record: ConsumerRecord) -> Text:

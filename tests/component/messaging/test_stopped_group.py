@@ -113,7 +113,7 @@ async def test_every_stopped_group_is_named() -> None:
 
 
 async def test_a_group_that_stops_while_another_is_stopped_again_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The start finds one stopped group and stops it again; another one passes its limit meanwhile: the service lives."""
+    """While the start stops one group again, another one passes its limit: the service goes on."""
     health = Health()
     consumer = _consumer(health)
     async with TestKafkaBroker(consumer.broker):
