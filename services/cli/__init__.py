@@ -1,1 +1,1 @@
-"""The operator's command line: starts everything, sends the reference data, reports, watches."""
+"""The operator's command line: starts the pipeline, sends reference data and reports, shows status."""

@@ -1,8 +1,8 @@
 """Make ``.venv`` from the lock files: ``bootstrap.py run``, ``postgres`` or ``dev``.
 
 The machine's own Python runs this file, so it uses the standard library only and imports no other module of the
-project. Each download is checked against a hash in a lock. Nothing is done while the locks, ``pyproject.toml`` and the
-interpreter stay the same.
+project. Each download is checked against a hash in a lock. It does nothing if the locks, ``pyproject.toml`` and the
+interpreter are unchanged.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ ROOT = Path(__file__).resolve().parents[2]
 OLDEST_PYTHON = (3, 11)
 BOOTSTRAP_LOCK = "requirements-bootstrap.lock"
 DOWNLOAD_LOCK = "requirements-download.lock"
-# Each set contains the sets above it, so a larger one that is installed serves for a smaller one.
+# Each set contains the sets above it, so an installed larger set also serves for a smaller set.
 SETS = {
     "run": ("requirements-run.lock",),
     "postgres": ("requirements-run.lock", "requirements-postgres.lock"),
     "dev": ("requirements.lock",),
 }
-DOWNLOAD_MB = {"run": 80, "postgres": 105, "dev": 240}  # on Linux, with nothing in the cache
+DOWNLOAD_MB = {"run": 80, "postgres": 105, "dev": 240}  # on Linux, with an empty cache
 PURPOSES = {"run": "to run the pipeline", "postgres": "to run it with PostgreSQL", "dev": "to run, test and lint"}
 # The shell part lets the script work where the path of .venv has spaces or is longer than a #! line may be.
 SCRIPT = """\
@@ -40,7 +40,7 @@ sys.exit({function}())
 
 
 class SetupError(Exception):
-    """A step failed; the message says what the person can do."""
+    """A step failed; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -51,22 +51,22 @@ class Environment:
 
     @property
     def folder(self) -> Path:
-        """Where it is."""
+        """The folder of the environment."""
         return self.root / ".venv"
 
     @property
     def stamp(self) -> Path:
-        """The file that says which set was installed, and from what."""
+        """The stamp file: the installed set, and the fingerprint of its inputs."""
         return self.folder / "laksa-stamp"
 
     @property
     def python(self) -> Path:
-        """Its interpreter."""
+        """The interpreter of the environment."""
         return self.folder / "bin" / "python"
 
     @property
     def uv(self) -> Path:
-        """Its uv; it may be missing."""
+        """The environment's uv; it may be missing."""
         return self.folder / "bin" / "uv"
 
     def locks(self, chosen: str) -> list[Path]:
@@ -81,7 +81,7 @@ class Environment:
         return digest.hexdigest()
 
     def installed_set(self) -> str | None:
-        """The set that the stamp names; None where there is no stamp, or one that this file did not write."""
+        """The set in the stamp; None if there is no stamp or its content is unknown."""
         try:
             name = self.stamp.read_text(encoding="utf-8").partition(" ")[0]
         except OSError:
@@ -89,7 +89,7 @@ class Environment:
         return name if name in SETS else None
 
     def is_current(self, chosen: str) -> bool:
-        """Whether this set was installed from exactly these files, and the interpreter is still there."""
+        """Whether this set was installed from exactly these files, and the interpreter still exists."""
         return (
             self.python.is_file()
             and (self.python.with_name("laksa")).is_file()
@@ -98,7 +98,7 @@ class Environment:
         )
 
     def write_stamp(self, chosen: str) -> None:
-        """Remember that a set is installed."""
+        """Write the stamp of an installed set."""
         self.stamp.write_text(f"{chosen} {self.fingerprint(chosen)}", encoding="utf-8")
 
 
@@ -131,10 +131,10 @@ def choose_set(asked: str, installed: str | None) -> str:
 
 
 def make_environment(environment: Environment) -> None:
-    """Make ``.venv`` with pip in it; make it again where its interpreter does not run or is too old.
+    """Make ``.venv`` with pip; make it again if its interpreter does not run or is too old.
 
     Raises:
-        SetupError: it cannot be made.
+        SetupError: ``.venv`` cannot be made.
     """
     if works(environment.python):
         return
@@ -148,7 +148,7 @@ def make_environment(environment: Environment) -> None:
 
 
 def install_uv(environment: Environment) -> None:
-    """Install the pinned uv, which is several times faster than pip. Without it pip does the work."""
+    """Install the pinned uv, which is several times faster than pip; if that fails, pip is used."""
     say("2/4 installing uv")
     lock = str(environment.root / BOOTSTRAP_LOCK)
     if not run(pip(environment, "install", "--quiet", "--require-hashes", "-r", lock)):
@@ -156,10 +156,10 @@ def install_uv(environment: Environment) -> None:
 
 
 def install_packages(environment: Environment, chosen: str) -> None:
-    """Install exactly what a set's locks name, each package checked by its hash.
+    """Install exactly the packages of a set's locks, each checked by its hash.
 
     Raises:
-        SetupError: neither uv nor pip could.
+        SetupError: neither uv nor pip could install them.
     """
     locks = environment.locks(chosen)
     size = f"about {DOWNLOAD_MB[chosen]} MB to download where they are not cached"
@@ -177,10 +177,10 @@ def install_packages(environment: Environment, chosen: str) -> None:
 
 
 def install_download_client(environment: Environment, folder: Path) -> None:
-    """Install what downloads Kafka's jars into a folder outside ``.venv``: it is needed once, by no process that stays.
+    """Install the download client for Kafka's jars into a folder outside ``.venv``: no service needs it.
 
     Raises:
-        SetupError: neither uv nor pip could.
+        SetupError: neither uv nor pip could install them.
     """
     options = ("--quiet", "--target", str(folder), "--require-hashes", "-r", str(environment.root / DOWNLOAD_LOCK))
     if environment.uv.is_file() and run(uv_pip(environment, "install", *options)):
@@ -190,20 +190,20 @@ def install_download_client(environment: Environment, folder: Path) -> None:
 
 
 def locked_names(locks: Iterable[Path]) -> set[str]:
-    """The packages that locks name for this machine's system; what only Windows needs is left out."""
+    """The names of the locked packages for this system, without those that only Windows needs."""
     lines = (line for lock in locks for line in lock.read_text(encoding="utf-8").splitlines())
     return {found[1] for line in lines if (found := re.match(r"([a-z0-9-]+)==(?!.*== 'win32')", line))}
 
 
 def link_project(environment: Environment) -> None:
-    """Let ``.venv`` import the project from its source, and write the commands that ``pyproject.toml`` names.
+    """Let ``.venv`` import the project from its source, and write the commands of ``pyproject.toml``.
 
-    Two small files do what an editable install does, without a build tool and the packages that it needs.
+    Two small files replace an editable install, which would need a build tool and its packages.
 
     Raises:
         SetupError: the files cannot be written.
     """
-    import tomllib  # not above: Python 3.10 must get as far as the sentence that it is too old
+    import tomllib  # imported here, because Python 3.10 must reach the message that it is too old
 
     say("4/4 linking the project into .venv")
     try:
@@ -225,29 +225,29 @@ def write_script(environment: Environment, name: str, target: str) -> None:
 
 
 def works(python: Path) -> bool:
-    """Whether an interpreter runs and is new enough, with pip in it."""
+    """Whether an interpreter runs, is new enough, and has pip."""
     check = f"import pip, sys; sys.exit(sys.version_info < {OLDEST_PYTHON})"
     return python.is_file() and run([str(python), "-c", check], quiet=True)
 
 
 def pip(environment: Environment, *arguments: str) -> list[str]:
-    """A call of the pip in ``.venv``."""
+    """A command line of the pip in ``.venv``."""
     return [str(environment.python), "-m", "pip", "--disable-pip-version-check", *arguments]
 
 
 def uv_pip(environment: Environment, command: str, *arguments: str) -> list[str]:
-    """A call of the uv in ``.venv``, for ``.venv``."""
+    """A command line of the uv in ``.venv``, for ``.venv``."""
     return [str(environment.uv), "pip", command, "--python", str(environment.python), *arguments]
 
 
 def run(command: list[str], *, quiet: bool = False) -> bool:
-    """Whether a command succeeded; what it writes goes to the terminal."""
+    """Run a command with its output on the terminal; returns whether it succeeded."""
     target = subprocess.DEVNULL if quiet else None
-    return subprocess.run(command, cwd=ROOT, stdout=target, stderr=target, check=False).returncode == 0  # noqa: S603  # our own commands
+    return subprocess.run(command, cwd=ROOT, stdout=target, stderr=target, check=False).returncode == 0  # noqa: S603  # fixed commands
 
 
 def say(text: str) -> None:
-    """Write one line for the person who waits."""
+    """Write one progress line for the user."""
     sys.stdout.write(f"setup: {text}\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""An HTTP client of intake and stats, as the pipeline's users are."""
+"""An HTTP client of intake and stats."""
 
 import random
 from collections.abc import Mapping
@@ -27,12 +27,12 @@ LONGEST_PAUSE = 2.0
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
-class Refused(LaksaError):  # noqa: N818  # named after what happened
+class Refused(LaksaError):  # noqa: N818  # named after the result
     """A final refusal; the message has the status and the problem's code."""
 
 
-class TryAgain(TransientError):  # noqa: N818  # named after what to do
-    """No answer, or one that asks to try again; ``after`` is the answer's Retry-After in seconds, if it has one."""
+class TryAgain(TransientError):  # noqa: N818  # named after the action
+    """No response, or one that permits a retry; ``after`` is its Retry-After in seconds, if it has one."""
 
     def __init__(self, what: str, after: float | None = None) -> None:
         super().__init__(what)
@@ -40,7 +40,7 @@ class TryAgain(TransientError):  # noqa: N818  # named after what to do
 
 
 class FrontDoor:
-    """Sends to intake and asks stats."""
+    """Sends requests to intake and stats."""
 
     def __init__(
         self, session: aiohttp.ClientSession, *, services: Mapping[str, str], api_keys: Mapping[str, str]
@@ -50,11 +50,11 @@ class FrontDoor:
         self._api_keys = api_keys
 
     async def send(self, request: ReferenceRequest) -> dict[str, Any]:
-        """Send a report or a call as its channel would and return the body of the 202.
+        """Send a report or a call as its channel and return the body of the 202.
 
         Raises:
-            TryAgain: intake is down, full, or busy with the same report; sending again is harmless.
-            Refused: intake refuses it for good.
+            TryAgain: intake is down, full, or busy with the same report; a repeat is safe.
+            Refused: intake refuses the request finally.
         """
         return await self._exchange(
             "POST",
@@ -64,11 +64,11 @@ class FrontDoor:
         )
 
     async def send_until_accepted(self, request: ReferenceRequest, *, seconds: float | None = None) -> dict[str, Any]:
-        """Send again for as long as intake says "not now", or for so many seconds; the answer of the 202.
+        """Repeat `send` on `TryAgain` until the time limit; returns the body of the 202.
 
         Raises:
-            TryAgain: the time is up.
-            Refused: intake says no for good.
+            TryAgain: the time limit is over.
+            Refused: intake refuses the request finally.
         """
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(TryAgain),
@@ -79,11 +79,11 @@ class FrontDoor:
         return await retrying(self.send, request)
 
     async def ask_stats(self, path: str) -> dict[str, Any]:
-        """The answer of stats to a path.
+        """The response of stats to a path.
 
         Raises:
-            TryAgain: it does not answer, or does not know the answer yet.
-            Refused: it refuses for good.
+            TryAgain: stats does not respond, or does not know the report yet.
+            Refused: stats refuses the request finally.
         """
         return await self._exchange("GET", self._services["stats"] + path)
 
@@ -91,7 +91,7 @@ class FrontDoor:
         """A service's metrics in the text format of Prometheus.
 
         Raises:
-            TryAgain: it does not answer.
+            TryAgain: the service does not respond.
         """
         try:
             async with self._session.get(f"{self._services[service]}/metrics", timeout=TIMEOUT) as answer:
@@ -112,10 +112,10 @@ class FrontDoor:
 
 
 def pause_before(state: RetryCallState) -> float:
-    """What intake asked for, or longer each time; never quite the same for all who were refused together."""
+    """Seconds to wait: Retry-After, or else a growing time; jitter spreads the retries of several clients."""
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, TryAgain) and error.after is not None:
-        return error.after + random.uniform(0, FIRST_PAUSE)  # noqa: S311  # jitter is no secret
+        return error.after + random.uniform(0, FIRST_PAUSE)  # noqa: S311  # jitter needs no secure random numbers
     return wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE)(state)
 
 
@@ -126,10 +126,10 @@ async def _error_of(answer: aiohttp.ClientResponse) -> TryAgain | Refused:
         problem = {}
     code = problem.get("code", "") if isinstance(problem, dict) else ""
     faults = problem.get("errors", []) if isinstance(problem, dict) else []
-    said = f"{answer.status} {code}" + (f" {faults}" if faults else "")
+    message = f"{answer.status} {code}" + (f" {faults}" if faults else "")
     if answer.status in {408, 409, 425, 429} or answer.status >= 500 or code == "not_yet_known":  # noqa: PLR2004  # HTTP
-        return TryAgain(said, _seconds(answer.headers.get("Retry-After")))
-    return Refused(said)
+        return TryAgain(message, _seconds(answer.headers.get("Retry-After")))
+    return Refused(message)
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""API keys of the channels and secrets of the endpoints: made once, kept in ``var/secrets.json``, given to services."""
+"""API keys of the channels and secrets of the endpoints: stored in ``var/secrets.json``, passed to services."""
 
 import base64
 import hashlib
@@ -16,9 +16,9 @@ from shared.domain.lanes import Channel
 from shared.domain.taxonomy import default_taxonomy
 
 SCOPES: Mapping[Channel, tuple[str, ...]] = {Channel.CALL_112: ("calls", "backfill", "exercise")}
-SUBSCRIBING = frozenset({"DPUPR", "PERUMDAM"})  # they read their own topic, so that the demo has both kinds
-DRILL_OPD = "BPBD"  # the reference data contain one fire drill
-SECRET_BYTES = 32  # Standard Webhooks asks for 24 to 64
+SUBSCRIBING = frozenset({"DPUPR", "PERUMDAM"})  # subscribers, so that the demo has both kinds
+DRILL_OPD = "BPBD"  # the reference data contain one fire exercise
+SECRET_BYTES = 32  # Standard Webhooks requires 24 to 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class DemoEndpoint:
 
 
 def demo_endpoints() -> tuple[DemoEndpoint, ...]:
-    """One endpoint for each OPD, and one for drills."""
+    """One endpoint for each OPD, and one for exercises."""
     of_opds = (
         DemoEndpoint(f"{code.lower()}-subscribe", code, "subscribe")
         if code in SUBSCRIBING
@@ -51,7 +51,7 @@ def demo_endpoints() -> tuple[DemoEndpoint, ...]:
 
 
 def load_secrets(layout: Layout) -> Secrets:
-    """The keys of this data folder; missing ones are made and saved."""
+    """Load the keys of this data folder; missing keys are made and saved."""
     known = read_json(layout.secrets)
     made = Secrets(
         api_keys={name: _kept(known, "api_keys", name) or _new_api_key(name) for name in Channel},
@@ -68,7 +68,7 @@ def load_secrets(layout: Layout) -> Secrets:
 def write_configuration(layout: Layout, made: Secrets, call_centre_url: str) -> list[Path]:
     """Write the channels file for intake (hashes only) and the endpoints file for the notifiers.
 
-    A file that somebody has edited since is left as it is. Returns these files.
+    A file that was edited since is not overwritten. Returns the edited files.
     """
     texts = {layout.channels: channels_file(made), layout.endpoints: endpoints_file(made, call_centre_url)}
     written = read_json(layout.written)
@@ -94,7 +94,7 @@ def channels_file(made: Secrets) -> str:
 
 
 def endpoints_file(made: Secrets, call_centre_url: str) -> str:
-    """The text of the endpoints file, with the demo call centre behind every department that is pushed."""
+    """The text of the endpoints file; every webhook endpoint has the address of the demo call centre."""
     endpoints = [_endpoint_entry(endpoint, made, call_centre_url) for endpoint in demo_endpoints()]
     return yaml.safe_dump({"endpoints": endpoints}, sort_keys=False)
 

@@ -22,37 +22,37 @@ class Layout:
 
     @property
     def logs(self) -> Path:
-        """Each process's own log."""
+        """The folder of the processes' logs."""
         return self.root / "log"
 
     @property
     def kafka(self) -> Path:
-        """Kafka's data."""
+        """The folder of Kafka's data."""
         return self.root / "kafka"
 
     @property
     def spool(self) -> Path:
-        """Intake's spool."""
+        """The folder of intake's spool."""
         return self.root / "spool"
 
     @property
     def databases(self) -> Path:
-        """The SQLite files of notifier and stats."""
+        """The folder of the SQLite files of notifier and stats."""
         return self.root / "db"
 
     @property
     def postgres(self) -> Path:
-        """PostgreSQL's data and password, where it is used."""
+        """The folder of PostgreSQL's data and password, if it is used."""
         return self.root / "postgres"
 
     @property
     def database_kind(self) -> Path:
-        """The kind of database that this folder's data are kept in."""
+        """The file with the kind of database of this data folder."""
         return self.root / "database.json"
 
     @property
     def run_file(self) -> Path:
-        """Addresses, pids and keys of what runs now."""
+        """Addresses, pids and keys of the running pipeline."""
         return self.root / "run.json"
 
     @property
@@ -72,7 +72,7 @@ class Layout:
 
     @property
     def written(self) -> Path:
-        """SHA-256 of the channels and endpoints files as they were written: a file that differs was edited."""
+        """SHA-256 of the channels and endpoints files as written; a file with another hash was edited."""
         return self.root / "written.json"
 
     @property
@@ -82,7 +82,7 @@ class Layout:
 
     @property
     def seed(self) -> Path:
-        """The requests of the reference data that intake has confirmed."""
+        """The requests of the reference data that intake has accepted."""
         return self.root / "seed.json"
 
     @property
@@ -91,7 +91,7 @@ class Layout:
         return self.root / "lock"
 
     def make(self) -> None:
-        """Create the folders, with access for their owner only: they contain personal data.
+        """Create the folders, accessible to their owner only, because they contain personal data.
 
         Raises:
             ConfigurationError: the folder cannot be written.
@@ -104,7 +104,7 @@ class Layout:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step, so that nobody reads half of it; only its owner can read it."""
+    """Replace a file atomically, readable by its owner only."""
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
@@ -116,7 +116,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is no file.
+    """Read the object in a JSON file; an empty object if there is no file.
 
     Raises:
         ConfigurationError: the file is damaged.
@@ -138,7 +138,7 @@ def _damaged(path: Path) -> ConfigurationError:
 
 @contextmanager
 def only_supervisor(layout: Layout) -> Iterator[None]:
-    """Lock the data folder: one supervisor at a time. The kernel unlocks it however the holder ends.
+    """Lock the data folder: one supervisor at a time. The kernel unlocks it whenever the holder ends.
 
     Raises:
         ConfigurationError: another supervisor has locked it; the message has its process id.

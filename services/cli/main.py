@@ -1,4 +1,4 @@
-"""``laksa``: all commands. The ``commands.py`` of each room has the options and imports the work only when called."""
+"""``laksa``: all commands. Each ``commands.py`` declares options and imports its implementation only when called."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and what an error of ours looks like on the terminal."""
+"""The exit code of a command, and the display of the project's errors on the terminal."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,11 +9,11 @@ from rich.console import Console
 
 from shared.errors import LaksaError
 
-CTRL_C = 130  # 128 + SIGINT, as shells have it
+CTRL_C = 130  # 128 + SIGINT, as in shells
 
 
 def exit_code_of(work: Coroutine[Any, Any, int] | Callable[[], int], console: Console) -> int:
-    """Do the work and return its exit code; 1 with a message for an error of ours."""
+    """Run the coroutine and return its exit code; 1 with a message for a `LaksaError`."""
     try:
         return work() if callable(work) else asyncio.run(work)
     except LaksaError as error:
@@ -24,7 +24,7 @@ def exit_code_of(work: Coroutine[Any, Any, int] | Callable[[], int], console: Co
 
 
 def finish(work: Coroutine[Any, Any, int] | Callable[[], int], console: Console) -> NoReturn:
-    """Do the work and end the command.
+    """Run the coroutine and end the command.
 
     Raises:
         typer.Exit: always, with the exit code.

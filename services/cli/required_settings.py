@@ -1,4 +1,4 @@
-"""Settings that a command needs from the environment; what is missing or wrong is named in one sentence."""
+"""Settings that a command needs from the environment; the error names missing or invalid ones."""
 
 from typing import TypeVar
 
@@ -11,10 +11,10 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 def required(settings: type[SettingsT]) -> SettingsT:
-    """The settings from the environment.
+    """Read the settings from the environment.
 
     Raises:
-        ConfigurationError: variables are missing or wrong; the message names them.
+        ConfigurationError: variables are missing or invalid; the message names them.
     """
     try:
         return settings()

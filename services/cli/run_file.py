@@ -26,12 +26,12 @@ class RunInfo:
 
 
 def write_run_file(layout: Layout, info: RunInfo) -> None:
-    """Replace the file in one step, with mode 0600 because it contains keys."""
+    """Replace the file atomically, with mode 0600 because it contains keys."""
     write_private(layout.run_file, json.dumps(asdict(info), indent=2) + "\n")
 
 
 def read_run_file(layout: Layout) -> RunInfo:
-    """The content of the file of the running pipeline.
+    """Read the file of the running pipeline.
 
     Raises:
         ConfigurationError: nothing runs on this data folder.
@@ -57,7 +57,7 @@ def clear_leftovers(layout: Layout) -> list[str]:
 
 
 def _existed_at(pid: int, written: float) -> bool:
-    """Whether the process existed when the file was written; a later process with this id is another one."""
+    """Whether the process existed when the file was written; a later process with this id is a different process."""
     if pid == os.getpid():
         return False
     try:

@@ -23,18 +23,18 @@ RECEIVES = (
     Operation(
         "reports.{lane}.v1",
         (SUBMITTED, UNREADABLE),
-        "Reports to route: emergencies one by one, the rest in batches",
+        "Reports to route: emergencies singly, others in batches",
     ),
 )
 SENDS = (
     Operation("opd.{opd}.{lane}.v1", (ASSIGNED, UNREADABLE), "The report, to each department in charge"),
     Operation(topics.LIFECYCLE, tuple(DECISIONS.values()), "One decision per report, free of personal data"),
-    Operation("router.{lane}.dlq.v1", (DEAD_LETTER,), "What can never be routed"),
+    Operation("router.{lane}.dlq.v1", (DEAD_LETTER,), "Records that cannot be routed"),
 )
 
 
 def consumer_rows(lane: Lane, routing: Routing, waiting: WaitingReports) -> Sequence[ConsumerRow[Incoming]]:
-    """What the router of a lane reads; emergencies are read one by one, so that none waits for others of a batch."""
+    """The subscriptions of a lane's router; emergencies are read singly, so that none waits for others of a batch."""
     return (
         ConsumerRow(
             Subscription(

@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Check one file and return the exit code."""
     parser = argparse.ArgumentParser(prog="laksa routing lint", description=__doc__)
     parser.add_argument("file", type=Path, help="The routing table to check")
-    parser.add_argument("--released", type=Path, default=PACKAGED, help="The one in use; default: the packaged one")
-    parser.add_argument("--now", type=_aware_time, default=datetime.now(UTC), help="Pretend that it is this time")
+    parser.add_argument("--released", type=Path, default=PACKAGED, help="The table in use; default: the packaged one")
+    parser.add_argument("--now", type=_aware_time, default=datetime.now(UTC), help="Check as if it were this time")
     chosen = parser.parse_args(arguments)
     try:
         new = load_routing_table(chosen.file, default_taxonomy())

@@ -20,13 +20,13 @@ class RouterMetrics:
         }
         self._triaged = Counter(
             "laksa_triage_alarms_total",
-            "Reports that wait at the Live Room because no department could be named, by rule",
+            "Reports sent to the Live Room because no department could be determined, by rule",
             ["lane", "rule"],
             registry=registry,
         )
         self.unreadable = Counter(
             "laksa_unreadable_emergencies_total",
-            "Records of the emergency lane that nobody could parse, passed on raw to the Live Room",
+            "Unreadable records of the emergency lane, sent raw to the Live Room",
             ["lane"],
             registry=registry,
         ).labels(lane)
@@ -39,7 +39,7 @@ class RouterMetrics:
         ).labels(lane)
         self._undecided = Gauge(
             "laksa_undecided_oldest_seconds",
-            "How long the oldest report without a decision has been in Kafka; 0 where none waits",
+            "Age in Kafka of the oldest report without a decision; 0 if there is none",
             ["lane"],
             registry=registry,
         ).labels(lane)

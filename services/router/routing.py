@@ -74,8 +74,8 @@ class _Plan:
     def is_of_codes(self, report: ReportSubmitted) -> bool:
         """Whether channel, category and mode have the form of codes; a plan for free text fits no other report."""
         inputs = self.fact["inputs"]
-        said = (report.channel, report.category, report.mode)
-        return said == (inputs["channel"], inputs["category"], inputs["mode"])
+        reported = (report.channel, report.category, report.mode)
+        return reported == (inputs["channel"], inputs["category"], inputs["mode"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,10 @@ def _plan_for(report: ReportSubmitted, table: RoutingTable, lane: Lane) -> _Plan
         why=decision.why,
         decided_at=report.received_at,
     )
-    said = {"lane": str(lane), "mode": inputs.mode}
+    extensions = {"lane": str(lane), "mode": inputs.mode}
     category = category_code(report.category)
     if category is not None:
-        said["category"] = category
+        extensions["category"] = category
     why = {"rule": decision.rule, "table": decision.table_version, "why": decision.why}
     return _Plan(
         decision=decision,
@@ -118,7 +118,9 @@ def _plan_for(report: ReportSubmitted, table: RoutingTable, lane: Lane) -> _Plan
                 opd=target.opd,
                 topic=topics.opd(target.opd, lane),
                 headers=HeaderPattern(
-                    kind=ASSIGNED, source=SOURCE, extensions={**said, "opd": target.opd, "role": target.role, **why}
+                    kind=ASSIGNED,
+                    source=SOURCE,
+                    extensions={**extensions, "opd": target.opd, "role": target.role, **why},
                 ),
             )
             for target in decision.targets
@@ -126,7 +128,7 @@ def _plan_for(report: ReportSubmitted, table: RoutingTable, lane: Lane) -> _Plan
         decided=HeaderPattern(
             kind=DECISIONS[decision.outcome],
             source=SOURCE,
-            extensions={**said, "opd": fact.owner} if fact.owner else said,
+            extensions={**extensions, "opd": fact.owner} if fact.owner else extensions,
         ),
         fact=fact.model_dump(mode="json"),
     )
@@ -151,7 +153,7 @@ class Routing:
 
     @property
     def remembered_kinds(self) -> int:
-        """How many kinds of reports it has laid out and keeps; at most `PLANS`."""
+        """The number of cached plans; at most `PLANS`."""
         return len(self._plans)
 
     async def route_reports(self, incoming: Sequence[Incoming]) -> Sequence[OutgoingRecord]:
@@ -160,7 +162,7 @@ class Routing:
 
     def decide_reports(self, incoming: Sequence[Incoming]) -> list[OutgoingRecord]:
         """As `route_reports`, for callers without an event loop."""
-        moment = _Moment.of(self._now())  # the same for all of them
+        moment = _Moment.of(self._now())  # the same for all reports of the batch
         return [record for report in incoming for record in self._records_of(report, moment)]
 
     def fallback(self, record: Record, error: PermanentError) -> Sequence[OutgoingRecord]:

@@ -13,7 +13,7 @@ from shared.domain.roles import INFORMED, OWNER
 from shared.domain.taxonomy import TRIAGE_OPD
 from shared.events.models import DecisionInputs, ReportSubmitted, Target
 
-# What reporters typed must not reach lifecycle.v1, which is kept for ever: only what has the shape of a code passes.
+# What reporters typed must not reach lifecycle.v1, which is kept forever: only what has the shape of a code passes.
 _CATEGORY_SHAPE = re.compile(r"[A-Z]{2,8}(-[A-Z0-9]{2,20}){1,2}")
 _CODE_SHAPE = re.compile(r"[a-z0-9_]{1,20}")
 UNKNOWN_CODE = "UNKNOWN"
@@ -21,7 +21,7 @@ UNKNOWN_CODE = "UNKNOWN"
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """A department owns the report; ``informed`` ones are told."""
+    """A department owns the report; the ``informed`` ones receive it too."""
 
     outcome: ClassVar[str] = "routed"
     rule: str
@@ -94,7 +94,7 @@ class TableVersion:
         self.category_unknown = self._triaged("category:unknown", "The routing table does not know the category")
 
     def says_the_same_as(self, other: "TableVersion") -> bool:
-        """Whether both make the same decision for every report; names and dates may differ."""
+        """Whether both versions make the same decision for every report; names and dates may differ."""
         return (self.categories, self.ended, self.triaged) == (other.categories, other.ended, other.triaged)
 
     def _ended(self, kind: CallType) -> Ended:
@@ -147,7 +147,7 @@ def decide(inputs: DecisionInputs, table: RoutingTable) -> Decision:
 
 
 def inputs_of(report: ReportSubmitted) -> DecisionInputs:
-    """The facts that the decision uses. No personal data: they are published on ``lifecycle.v1`` and kept for ever."""
+    """The facts that the decision uses. No personal data: they are published on ``lifecycle.v1`` and kept forever."""
     return DecisionInputs(
         channel=_code(report.channel),
         category=category_code(report.category),

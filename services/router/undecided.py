@@ -30,13 +30,13 @@ class WaitingReports:
         self._progress: dict[TopicPartition, _Progress] = {}
 
     def taken(self, records: Sequence[Record]) -> None:
-        """Note records that came from Kafka, in order."""
+        """Record that these records were read from Kafka, in order."""
         oldest = {_partition_of(record): record for record in reversed(records)}
         for partition, record in oldest.items():
             self._progress[partition] = _Progress(record.timestamp, record.offset, in_hand=True)
 
     def decided(self, records: Sequence[Record]) -> None:
-        """Note that these records' outputs are in Kafka."""
+        """Record that these records' outputs are in Kafka."""
         last = {_partition_of(record): record for record in records}
         for partition, record in last.items():
             self._progress[partition] = _Progress(record.timestamp, record.offset + 1, in_hand=False)
@@ -44,7 +44,7 @@ class WaitingReports:
     def oldest_seconds(self) -> float:
         """Age of the oldest undecided record, in seconds; 0 if none is waiting."""
         ends = {partition: end for partition in self._progress if (end := self._end_of(partition)) is not None}
-        # a partition that comes back starts afresh: how far the other consumer got is unknown here
+        # a partition that is assigned again starts afresh: the other consumer's progress is unknown here
         self._progress = {partition: self._progress[partition] for partition in ends}
         waiting = [
             progress.since_ms

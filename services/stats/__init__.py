@@ -1,1 +1,1 @@
-"""Counts, the board for the leaders and the life of every report: all from lifecycle.v1 alone."""
+"""Counts, the leaders' board and the history of every report, all derived from lifecycle.v1 alone."""

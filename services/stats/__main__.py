@@ -12,11 +12,11 @@ from shared.process.starting import read_settings, run_service
 def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(description="Count every report and show the board.")
-    parser.add_argument("--rebuild", action="store_true", help="Make all counts anew from the facts, then end")
+    parser.add_argument("--rebuild", action="store_true", help="Rebuild all counts from the facts, then exit")
     rebuild = parser.parse_args().rebuild
     settings = read_settings(StatsSettings)
     if rebuild:
-        sys.stdout.write(f"{asyncio.run(_rebuild(settings))} reports counted again\n")
+        sys.stdout.write(f"{asyncio.run(_rebuild(settings))} reports recounted\n")
         return
     run_service("stats", settings, build_app, leaving=lambda app: app.state.parts.feed.close)
 

@@ -1,4 +1,4 @@
-"""Does every accepted report have a decision? Sums over the accounts. Pure."""
+"""Checks that every accepted report has a decision, by sums over the accounts. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from shared.domain.lanes import Lane
 from shared.domain.workflow import CaseStatus, PublicStatus
 
-# Somebody still has to do something: what the citizen sees as waiting or in progress.
+# Open statuses: the citizen sees them as waiting or in progress.
 OPEN_STATUSES = tuple(
     status for status in CaseStatus if status.public in (PublicStatus.WAITING, PublicStatus.IN_PROGRESS)
 )
-# Nobody of a department has taken it yet.
+# Nobody in a department has acknowledged the report yet.
 UNCONFIRMED_STATUSES = (CaseStatus.RECEIVED, CaseStatus.TRIAGE, CaseStatus.ROUTED)
 
 
 @dataclass(frozen=True, slots=True)
 class AccountLine:
-    """How many counted reports share lane, mode, owner, first decision and status."""
+    """The number of counted reports with the same lane, mode, owner, first decision and status."""
 
     lane: str
     mode: str
@@ -28,7 +28,7 @@ class AccountLine:
 
 @dataclass(frozen=True, slots=True)
 class Conservation:
-    """Accepted reports of one lane and their first decisions. Exercises are in neither."""
+    """The numbers of accepted reports of one lane and of their first decisions. Neither includes exercises."""
 
     accepted: int
     routed: int
@@ -38,7 +38,7 @@ class Conservation:
 
     @property
     def difference(self) -> int:
-        """Reports without a decision: under way, dead-lettered, or lost."""
+        """The number of reports without a decision: in transit, dead-lettered, or lost."""
         return self.accepted - self.routed - self.triaged - self.ended - self.rejected
 
 

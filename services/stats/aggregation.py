@@ -1,16 +1,16 @@
-"""What a report counts as: a pure fold of the set of its facts.
+"""Derives a report's row from the set of its facts. Pure.
 
-Facts may come in any order and any number of times; the same set gives the same row. What was decided where the
-design is silent:
+Facts may arrive in any order and any number of times; the same set gives the same row. Rules that the design leaves
+open:
 
-- A report counts once its ``registered`` fact is known. What came before is kept and takes effect then.
-- The first decision stands (by ``decided_at``, then by event id), for the accounts, the owner and the status.
+- A report counts once its ``registered`` fact is known. Earlier facts are kept and take effect then.
+- The first decision (by ``decided_at``, then by event id) is used for the accounts, the owner and the status.
 - The status is the owner's: its latest change by ``seq``. Before its first change, a routed report is
-  ``acknowledged`` as soon as one of the owner's deliveries is: a person of that department has taken it. A report in
-  triage stays there, because triage is left by assignment, not by an acknowledgement.
-- A call that ends at the router is ``ended``, beside the case workflow: no department ever saw it, and to call it
-  *selesai* would raise the share of finished work that the leaders see.
-- A category that the taxonomy does not have counts as ``UNKNOWN``, a missing one as ``NONE``; both roll up to other.
+  ``acknowledged`` as soon as one of the owner's deliveries is. A report in triage stays in triage, because only an
+  assignment ends triage.
+- A call that ends at the router is ``ended``, outside the case workflow: no department received it, and counting it as
+  *selesai* would raise the share of finished work on the board.
+- An unknown category counts as ``UNKNOWN``, a missing one as ``NONE``; both roll up to "other".
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -27,8 +27,8 @@ from shared.domain.taxonomy import Rollup, Taxonomy
 from shared.domain.workflow import CaseStatus
 from shared.events.models import ReportDecided, ReportRegistered, ReportStatusChanged
 
-NONE = "NONE"  # the dimension does not apply, or nothing was given
-UNKNOWN = "UNKNOWN"  # a value that our taxonomy does not have
+NONE = "NONE"  # the dimension does not apply, or its value is missing
+UNKNOWN = "UNKNOWN"  # the taxonomy does not have the value
 ENDED = "ended"
 _MODES = frozenset(Mode)
 
@@ -53,7 +53,7 @@ class CubeKey:
 
 @dataclass(frozen=True, slots=True, order=True)
 class AccountKey:
-    """One line of the accounts. ``outcome`` is the first decision, or NONE while there is none."""
+    """One line of the accounts. ``outcome`` is the first decision, or NONE before it."""
 
     lane: str
     mode: str
@@ -64,7 +64,7 @@ class AccountKey:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What intake said of a report; everything that a read may show of it."""
+    """A report as intake registered it; every field may be shown."""
 
     ticket: str
     channel: str
@@ -78,13 +78,13 @@ class Registration:
 
     @property
     def day(self) -> date:
-        """The day it is counted under: when it happened, in Jakarta."""
+        """The day under which the report is counted: the day in Jakarta on which it occurred."""
         return day_of(self.occurred_at)
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """A report as its facts tell it. ``registration`` is None while only later facts are known."""
+    """A report as derived from its facts. ``registration`` is None if only later facts are known."""
 
     report_id: str
     registration: Registration | None
@@ -97,12 +97,12 @@ class ReportRow:
 
     @property
     def counts(self) -> bool:
-        """False for an exercise, and for a report that was not registered yet."""
+        """False for exercises and for reports without a ``registered`` fact."""
         return self.registration is not None and self.registration.mode != Mode.EXERCISE
 
     @property
     def cube_key(self) -> CubeKey | None:
-        """The cell that this report is counted in, or None where it does not count."""
+        """The cell that this report is counted in, or None if it does not count."""
         known = self.registration
         if known is None or not self.counts:
             return None
@@ -119,7 +119,7 @@ class ReportRow:
 
     @property
     def account_key(self) -> AccountKey | None:
-        """The line of the accounts that this report is in, or None where it does not count."""
+        """The line of the accounts that this report is in, or None if it does not count."""
         known = self.registration
         if known is None or not self.counts:
             return None
@@ -127,7 +127,7 @@ class ReportRow:
 
 
 def fold(report_id: str, facts: Iterable[Fact], taxonomy: Taxonomy) -> ReportRow:
-    """The row of a report, from all that is known of it in any order."""
+    """Derive a report's row from all its known facts, in any order."""
     known = tuple({fact.event_id: fact for fact in facts}.values())
     registration = _registration_of(registered_event(known), taxonomy)
     decision = first_decision(known)
@@ -145,24 +145,24 @@ def fold(report_id: str, facts: Iterable[Fact], taxonomy: Taxonomy) -> ReportRow
 
 
 def registered_event(facts: Iterable[Fact]) -> ReportRegistered | None:
-    """What intake said. Were there two, the one with the lower event id: the same in every order."""
+    """The ``registered`` event. If there are two, the one with the lower event id, in every order."""
     found = {fact.event_id: fact.event for fact in facts if isinstance(fact.event, ReportRegistered)}
     return found[min(found)] if found else None
 
 
 def first_decision(facts: Iterable[Fact]) -> Fact | None:
-    """The decision that stands: the earliest."""
+    """The earliest decision, which is the valid one."""
     decisions = [fact for fact in facts if isinstance(fact.event, ReportDecided)]
     return min(decisions, key=lambda fact: (fact.moment, fact.event_id), default=None)
 
 
 def owner_of(decision: Fact | None) -> str | None:
-    """The OPD whose clock and status this is, or None where nobody decided or it ended at the router."""
+    """The OPD that owns the report; None if it is undecided or ended at the router."""
     return decision.event.owner if decision and isinstance(decision.event, ReportDecided) else None
 
 
 def latest_statuses(facts: Iterable[Fact]) -> Mapping[str, CaseStatus]:
-    """Per OPD the status after its latest change, by its own counter; statuses that we do not know say nothing."""
+    """The status per OPD after the change with its highest ``seq``; unknown statuses are ignored."""
     latest: dict[str, tuple[int, str, CaseStatus]] = {}
     for fact in facts:
         change = fact.event
@@ -170,13 +170,13 @@ def latest_statuses(facts: Iterable[Fact]) -> Mapping[str, CaseStatus]:
             continue
         status = CaseStatus.parse(change.to_status)
         if status is not None:
-            told = (change.seq, fact.event_id, status)
-            latest[change.opd] = max(told, latest.get(change.opd, told))
+            candidate = (change.seq, fact.event_id, status)
+            latest[change.opd] = max(candidate, latest.get(change.opd, candidate))
     return {opd: status for opd, (_, _, status) in latest.items()}
 
 
 def is_acknowledged(deliveries: Iterable[DeliveryRow], opd: str) -> bool:
-    """Whether a person of that department has taken one of its deliveries."""
+    """Whether the department has acknowledged one of its deliveries."""
     return any(row.opd == opd and row.state == DeliveryState.ACKNOWLEDGED for row in deliveries)
 
 
@@ -184,9 +184,9 @@ def _status_of(facts: Iterable[Fact], decision: Fact | None, deliveries: Iterabl
     if decision is None:
         return CaseStatus.RECEIVED
     owner = owner_of(decision)
-    said = latest_statuses(facts).get(owner) if owner else None
-    if said is not None:
-        return said
+    status = latest_statuses(facts).get(owner) if owner else None
+    if status is not None:
+        return status
     if decision.outcome == "routed" and owner and is_acknowledged(deliveries, owner):
         return CaseStatus.ACKNOWLEDGED
     return _STATUS_AFTER[decision.outcome or NONE]

@@ -1,4 +1,4 @@
-"""What the API answers. None of it holds a reporter, what was said, or where exactly it is."""
+"""The response bodies of the API. None of them contains the reporter, the text, or the exact place."""
 
 from datetime import datetime
 from typing import Literal
@@ -13,7 +13,7 @@ class Answer(BaseModel):
 
 
 class CountRow(Answer):
-    """How many reports share one value of a dimension."""
+    """The number of reports with one value of a dimension."""
 
     key: str
     label: str = Field(description="In Bahasa Indonesia")
@@ -21,7 +21,7 @@ class CountRow(Answer):
 
 
 class Calls112(Answer):
-    """The 112 report: normal calls, as agd, animals, fallen_trees, fire, other."""
+    """The 112 report: normal calls by agd, animals, fallen_trees, fire and other."""
 
     total: int
     rows: list[CountRow]
@@ -36,7 +36,7 @@ class Counts(Answer):
 
 
 class LaneAccounts(Answer):
-    """Accepted reports of one lane and their first decisions; ``difference`` is what no decision accounts for."""
+    """Accepted reports of one lane and their first decisions; ``difference`` is the number without a decision."""
 
     accepted: int
     routed: int
@@ -47,14 +47,14 @@ class LaneAccounts(Answer):
 
 
 class Accounts(Answer):
-    """Both lanes."""
+    """The accounts of both lanes."""
 
     emergency: LaneAccounts
     routine: LaneAccounts
 
 
 class ReportSummary(Answer):
-    """A report in a list. ``owner`` is null before the decision and where the report ended at the router."""
+    """A report in a list. ``owner`` is null before the decision, and if the report ended at the router."""
 
     report_id: str
     ticket: str
@@ -63,8 +63,8 @@ class ReportSummary(Answer):
     mode: str
     category: str = Field(description="A code of the taxonomy, NONE or UNKNOWN")
     category_label: str
-    kecamatan: str = Field(description="A code, or NONE where nobody said which")
-    call_type: str = Field(description="normal, information, prank, ghost or dropped; NONE for what is no call")
+    kecamatan: str = Field(description="A code, or NONE if not given")
+    call_type: str = Field(description="normal, information, prank, ghost or dropped; NONE if the report is not a call")
     status: str = Field(description="A status of the case workflow, or `ended` for a call that ended at the router")
     status_label: str
     public_status: str
@@ -81,7 +81,7 @@ class ReportPage(Answer):
 
 
 class DeliveryStanding(Answer):
-    """One push of the report to one endpoint."""
+    """The delivery of the report to one endpoint."""
 
     delivery_id: str
     endpoint: str
@@ -96,17 +96,17 @@ class DeliveryStanding(Answer):
 
 
 class TargetStanding(Answer):
-    """One department that has the report, how far it is there, and its deliveries."""
+    """One department that has the report, its status there, and its deliveries."""
 
     opd: str
     name: str
-    role: str = Field(description="owner (its clock, its status) or informed")
+    role: str = Field(description="owner (sets the clock and the status) or informed")
     status: str
     deliveries: list[DeliveryStanding]
 
 
 class HistoryEntry(Answer):
-    """One thing that happened. What does not apply is null."""
+    """One event of the history. Fields that do not apply are null."""
 
     at: datetime
     what: str = Field(description="registered, routed, triaged, ended, rejected, status_changed, delivered, failed, …")
@@ -120,7 +120,7 @@ class HistoryEntry(Answer):
 
 
 class ReportDetail(ReportSummary):
-    """Everything that may be shown of a report: where it is, why, and what happened, oldest first."""
+    """Everything that may be shown of a report: its departments, the reason, and its history, oldest first."""
 
     outcome: Literal["routed", "triaged", "ended", "rejected"] | None
     why: str | None

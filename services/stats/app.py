@@ -1,4 +1,4 @@
-"""The only file of stats that makes objects."""
+"""The composition root of stats: the only file that makes objects."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ TITLE = "LAKSA stats"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the process is made of."""
+    """The objects of the process."""
 
     settings: StatsSettings
     registry: CollectorRegistry
@@ -55,7 +55,7 @@ class Parts:
 
 
 def build_app(settings: StatsSettings) -> FastAPI:
-    """One stats process; its connections open in the lifespan. ``app.state.parts`` is what it is made of."""
+    """Build one stats process; its connections open in the lifespan. ``app.state.parts`` has its objects."""
     parts = _make_parts(settings)
 
     @asynccontextmanager
@@ -81,7 +81,7 @@ def build_app(settings: StatsSettings) -> FastAPI:
 
 @asynccontextmanager
 async def open_store(settings: StatsSettings) -> AsyncIterator[StatsStore]:
-    """Only the store, for work on the database while no service runs."""
+    """Open only the store, for work on the database while no service runs."""
     engine = make_engine(settings.database_url)
     try:
         yield StatsStore(engine, default_taxonomy())
@@ -117,7 +117,7 @@ async def _working(parts: Parts) -> AsyncIterator[None]:
     watch = AccountWatch(parts.queries, parts.metrics)
 
     async def work(stopping: asyncio.Event) -> None:
-        await counting.prepare(stopping)  # nothing else looks at tables that may not be there yet
+        await counting.prepare(stopping)  # no other part queries tables that may not exist yet
         async with asyncio.TaskGroup() as group:
             for run in (consumer.run, watch.run, parts.feed.run):
                 group.create_task(run(stopping))

@@ -1,4 +1,4 @@
-"""The life of one report, told from its facts: who has it, how far it is, what happened and why. Pure."""
+"""Builds the case file of a report from its facts: its departments, status, history and the reasons. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,7 +24,7 @@ from shared.events.models import DeliveryChanged, ReportDecided, ReportStatusCha
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
-    """A report in a list: what was registered, who owns it (or NONE), and how far it is."""
+    """A report in a list: its registration, its owner (or NONE), and its status."""
 
     report_id: str
     registration: Registration
@@ -33,12 +33,12 @@ class ReportLine:
 
 
 def summary_of(line: ReportLine, taxonomy: Taxonomy) -> ReportSummary:
-    """What a list shows of a report."""
+    """The fields of a report that a list shows."""
     return ReportSummary(**_summary_fields(line, taxonomy))
 
 
 def case_file(report_id: str, facts: Sequence[Fact], taxonomy: Taxonomy) -> ReportDetail | None:
-    """All that may be shown of a report; None while intake's own fact is not here."""
+    """Everything that may be shown of a report; None until its ``registered`` fact is known."""
     row = fold(report_id, facts, taxonomy)
     if row.registration is None:
         return None
@@ -72,7 +72,7 @@ def _summary_fields(line: ReportLine, taxonomy: Taxonomy) -> dict[str, Any]:
 def _targets(
     row: ReportRow, decided: ReportDecided | None, statuses: Mapping[str, CaseStatus], taxonomy: Taxonomy
 ) -> list[TargetStanding]:
-    """The decision's targets, then whoever was reached beside them (the Live Room in place of another)."""
+    """The decision's targets, then other departments with a delivery (the Live Room if it stands in)."""
     roles = {delivery.opd: delivery.role for delivery in row.deliveries}
     if decided is not None:
         roles = {target.opd: target.role for target in decided.targets} | {
@@ -93,9 +93,9 @@ def _targets(
 def _target_status(row: ReportRow, opd: str, role: str, statuses: Mapping[str, CaseStatus]) -> str:
     if role == "owner" and opd == row.owner:
         return row.status
-    said = statuses.get(opd)
-    if said is not None:
-        return said
+    status = statuses.get(opd)
+    if status is not None:
+        return status
     return CaseStatus.ACKNOWLEDGED if is_acknowledged(row.deliveries, opd) else CaseStatus.ROUTED
 
 

@@ -1,4 +1,4 @@
-"""Counting what happened, and keeping watch over the accounts."""
+"""Counts facts, and monitors the accounts."""
 
 import asyncio
 import contextlib
@@ -24,21 +24,21 @@ log = logger(__name__)
 
 
 class FactCounting:
-    """Puts facts into the store, each once, and says so in metrics and logs."""
+    """Records each fact once, with metrics and log lines."""
 
     def __init__(self, store: StatsStore, metrics: StatsMetrics) -> None:
         self._store = store
         self._metrics = metrics
 
     async def count_facts(self, events: Sequence[Received[Event]]) -> None:
-        """Count these facts; safe to repeat.
+        """Count the facts; safe to repeat.
 
         Raises:
-            DatabaseUnavailable: none of them was counted.
+            DatabaseUnavailable: no fact was counted.
         """
-        new = await self._store.record_facts(fact_of(one.attributes, one.event) for one in events)
+        new = await self._store.record_facts(fact_of(received.attributes, received.event) for received in events)
         now = datetime.now(UTC)
-        arrived = {one.attributes.id: one.attributes for one in events}
+        arrived = {received.attributes.id: received.attributes for received in events}
         for fact in new:
             attributes = arrived[fact.event_id]
             self._metrics.count_applied(attributes.kind, attributes.time, now)
@@ -47,7 +47,7 @@ class FactCounting:
         self._metrics.duplicates.inc(len(events) - len(new))
 
     async def prepare(self, stopping: asyncio.Event) -> None:
-        """Return once the tables are there; a database that is away or not migrated is waited for."""
+        """Wait until the database answers and is migrated."""
         while not stopping.is_set():
             try:
                 await self._store.prepare()
@@ -59,24 +59,24 @@ class FactCounting:
 
 
 class AccountWatch:
-    """Shows the accounts as metrics, so that an alarm can see a report that nobody decided on."""
+    """Exports the accounts as metrics, so that an alert fires for a report without a decision."""
 
     def __init__(self, queries: StatsQueries, metrics: StatsMetrics) -> None:
         self._queries = queries
         self._metrics = metrics
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Look every few seconds until told to stop; a database that is away is seen by its own check."""
+        """Update the gauges every few seconds until stopped; an unavailable database has its own health check."""
         while not stopping.is_set():
             with contextlib.suppress(DatabaseUnavailable):
                 await self.look()
             await wait_or_stop(stopping, WATCH_SECONDS)
 
     async def look(self) -> None:
-        """Bring the gauges up to date.
+        """Update the gauges.
 
         Raises:
-            DatabaseUnavailable: they stay as they were.
+            DatabaseUnavailable: the gauges keep their last values.
         """
         accounts = conservation(await self._queries.accounts())
         oldest = await self._queries.oldest_undecided()

@@ -1,4 +1,4 @@
-"""How each delivery of a report stands: a pure fold of its facts, whatever their order."""
+"""Derives the state of each delivery of a report from its facts, in any order. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from shared.domain.delivery import DeliveryState
 from shared.events.catalogue import DELIVERED, DELIVERY_ACKNOWLEDGED, DELIVERY_EXHAUSTED, DELIVERY_FAILED
 from shared.events.models import DeliveryChanged
 
-# Which state a fact leaves the delivery in, and which of two facts of one attempt is the later one.
+# Per fact: its rank among the facts of the same attempt, and the state of the delivery after it.
 _STATES: Mapping[str, tuple[int, DeliveryState]] = MappingProxyType(
     {
         DELIVERY_FAILED: (1, DeliveryState.RETRYING),
@@ -24,7 +24,7 @@ FAILING: frozenset[DeliveryState] = frozenset({DeliveryState.RETRYING, DeliveryS
 
 @dataclass(frozen=True, slots=True, order=True)
 class DeliveryRow:
-    """One push of a report to one endpoint. ``attempts`` made so far; ``level`` is how far it was escalated."""
+    """The delivery of a report to one endpoint, with its number of attempts and its escalation level."""
 
     opd: str
     delivery_id: str
@@ -41,14 +41,14 @@ class DeliveryRow:
 
 def fold_deliveries(facts: Iterable[Fact]) -> tuple[DeliveryRow, ...]:
     """The deliveries of a report, by OPD and delivery id."""
-    told: dict[str, list[tuple[Fact, DeliveryChanged]]] = {}
+    changes_by_id: dict[str, list[tuple[Fact, DeliveryChanged]]] = {}
     for fact in facts:
         if isinstance(fact.event, DeliveryChanged):
-            told.setdefault(str(fact.event.delivery_id), []).append((fact, fact.event))
-    return tuple(sorted(_fold_one(delivery_id, changes) for delivery_id, changes in told.items()))
+            changes_by_id.setdefault(str(fact.event.delivery_id), []).append((fact, fact.event))
+    return tuple(sorted(_fold_delivery(delivery_id, changes) for delivery_id, changes in changes_by_id.items()))
 
 
-def _fold_one(delivery_id: str, changes: list[tuple[Fact, DeliveryChanged]]) -> DeliveryRow:
+def _fold_delivery(delivery_id: str, changes: list[tuple[Fact, DeliveryChanged]]) -> DeliveryRow:
     ordered = sorted(changes, key=lambda change: _rank(*change))
     fact, last = ordered[-1]
     settled = fact.kind == DELIVERY_ACKNOWLEDGED
@@ -68,7 +68,7 @@ def _fold_one(delivery_id: str, changes: list[tuple[Fact, DeliveryChanged]]) -> 
 
 
 def _rank(fact: Fact, change: DeliveryChanged) -> tuple[bool, int, int, datetime, str]:
-    """Acknowledged is for good; else the highest attempt tells, an escalation (no try at all) least of all."""
+    """Sort key: an acknowledgement is final, else the highest attempt wins; escalations are no attempts."""
     order, _ = _STATES.get(fact.kind, (0, DeliveryState.PENDING))
     attempt = change.attempt if order else -1
     return fact.kind == DELIVERY_ACKNOWLEDGED, attempt, order, change.at, fact.event_id

@@ -1,7 +1,7 @@
-"""A fact: one event of ``lifecycle.v1`` as stats keeps it, without anything that could name a person who reported.
+"""A fact: one event of ``lifecycle.v1`` as stats stores it, without personal data of the reporter.
 
-Producers leave personal data out already. Stats does not rely on it: a department's note is dropped, a code that
-is not written like a code is replaced, control characters (which PostgreSQL refuses) and overlong text are cut.
+Producers already leave personal data out, but stats does not rely on it: a department's note is dropped, a value
+without the form of a code is replaced, and control characters (which PostgreSQL refuses) and overlong text are cut.
 """
 
 import re
@@ -26,9 +26,9 @@ from shared.events.catalogue import (
 from shared.events.envelope import Attributes
 from shared.events.models import DeliveryChanged, Event, ReportDecided, ReportRegistered, ReportStatusChanged
 
-TEXT_LIMIT = 300  # characters; the longest sentence of a routing rule is far below
+TEXT_LIMIT = 300  # characters; the longest reason of a routing rule is much shorter
 MISFORMED = "UNKNOWN"
-_CODE = re.compile(r"[A-Z][A-Z0-9]{0,19}([-_][A-Z0-9]{1,20}){0,3}")  # no spaces and no leading digit: no name, no phone
+_CODE = re.compile(r"[A-Z][A-Z0-9]{0,19}([-_][A-Z0-9]{1,20}){0,3}")  # no spaces, no leading digit: no name or phone
 _CODE_FIELDS = frozenset({"category", "kecamatan"})
 _DROPPED_FIELDS = frozenset({"note"})
 
@@ -54,7 +54,7 @@ FactEvent = ReportRegistered | ReportDecided | ReportStatusChanged | DeliveryCha
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What happened to one report. ``kind`` is the full event type; two facts with one event id are the same fact."""
+    """One event of a report. ``kind`` is its full type; facts with the same event id are the same fact."""
 
     event_id: str
     kind: str
@@ -62,39 +62,39 @@ class Fact:
 
     @property
     def report_id(self) -> str:
-        """The report that it is about."""
+        """The id of the fact's report."""
         return str(self.event.report_id)
 
     @property
     def moment(self) -> datetime:
-        """When it happened, by the clock of whoever says so."""
+        """The time of the fact, by the clock of its source."""
         if isinstance(self.event, ReportRegistered):
             return self.event.received_at
         return self.event.decided_at if isinstance(self.event, ReportDecided) else self.event.at
 
     @property
     def name(self) -> str:
-        """The last part of the event's name: ``registered``, ``routed``, ``status_changed``, ``delivered``."""
+        """The last part of the event type: ``registered``, ``routed``, ``status_changed``, ``delivered``."""
         return self.kind.split(".")[-2]
 
     @property
     def outcome(self) -> str | None:
-        """What was decided, where this is a decision: routed, triaged, ended or rejected."""
+        """The outcome of a decision: routed, triaged, ended or rejected; None for other facts."""
         return _OUTCOMES.get(self.kind)
 
     @property
     def body(self) -> str:
-        """The event as JSON, as it is kept."""
+        """The event as JSON, as it is stored."""
         return self.event.model_dump_json(exclude=set(_DROPPED_FIELDS))
 
 
 def fact_of(attributes: Attributes, event: Event) -> Fact:
-    """The fact that an event tells, cleaned."""
+    """Make the fact of an event, without personal data."""
     return Fact(attributes.id, attributes.type, _typed(attributes.type, _clean(event.model_dump())))
 
 
 def fact_from(event_id: str, kind: str, body: str) -> Fact:
-    """A fact as it was kept."""
+    """Read a stored fact."""
     return Fact(event_id, kind, _typed(kind, body))
 
 
@@ -102,7 +102,7 @@ def _typed(kind: str, body: str | Mapping[str, Any]) -> FactEvent:
     model = FACT_MODELS[kind]
     event = model.model_validate_json(body) if isinstance(body, str) else model.model_validate(body)
     if not isinstance(event, FactEvent):
-        raise TypeError("No such fact on lifecycle.v1")
+        raise TypeError("Not an event type of lifecycle.v1")
     return event
 
 
@@ -114,7 +114,7 @@ def _clean_value(name: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return _clean(value)
     if isinstance(value, list | tuple):
-        return tuple(_clean_value(name, one) for one in value)
+        return tuple(_clean_value(name, item) for item in value)
     if not isinstance(value, str):
         return value
     if name in _CODE_FIELDS:

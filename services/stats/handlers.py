@@ -1,4 +1,4 @@
-"""The map of stats: every fact of ``lifecycle.v1`` is counted, in batches; nothing is published but dead letters."""
+"""The map of stats: it counts every fact of ``lifecycle.v1``, in batches, and publishes only dead letters."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from shared.messaging.subscribing import Subscription
 
 
 class Handlers:
-    """What is done with what is read."""
+    """The use case that handles the records."""
 
     def __init__(self, counting: FactCounting) -> None:
         self._counting = counting
@@ -26,11 +26,11 @@ class Handlers:
 
 
 RECEIVES = (Operation(topics.LIFECYCLE, tuple(FACT_MODELS), "Count every fact, each event id once"),)
-SENDS = (Operation(topics.dead_letters("stats"), (DEAD_LETTER,), "Facts that can never be read"),)
+SENDS = (Operation(topics.dead_letters("stats"), (DEAD_LETTER,), "Facts that cannot be parsed"),)
 
 
 def consumer_rows(counting: FactCounting) -> Sequence[ConsumerRow[Received[Event]]]:
-    """What stats reads."""
+    """The subscriptions of stats."""
     return (
         ConsumerRow(
             Subscription(

@@ -1,4 +1,4 @@
-"""The API of stats: counts, accounts, and reports without anything personal."""
+"""The API of stats: counts, accounts, and reports without personal data."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -16,24 +16,24 @@ from shared.domain.lanes import Lane
 from shared.domain.taxonomy import Rollup, Taxonomy
 from shared.http.problems import Problem, documented_problems
 
-RETRY_SECONDS = 1  # a report is usually counted well within this
+RETRY_SECONDS = 1  # a report is usually counted much sooner
 
 
 class StatsApi:
-    """The operations of the API; each may raise DatabaseUnavailable, which is answered 503."""
+    """The operations of the API; each may raise DatabaseUnavailable, which becomes a 503."""
 
     def __init__(self, queries: StatsQueries, taxonomy: Taxonomy) -> None:
         self._queries = queries
         self._taxonomy = taxonomy
 
     async def calls_112(self, period: Annotated[MonthsQuery, Query()]) -> Calls112:
-        """The published 112 report: normal calls per roll-up, by the day on which they happened in Jakarta."""
+        """The published 112 report: normal calls per roll-up, by the day in Jakarta on which they occurred."""
         counts = await self._queries.calls_112(period.window)
-        rows = [CountRow(key=one.key, label=one.label, count=counts.get(one.key, 0)) for one in Rollup]
+        rows = [CountRow(key=line.key, label=line.label, count=counts.get(line.key, 0)) for line in Rollup]
         return Calls112(total=sum(row.count for row in rows), rows=rows)
 
     async def counts(self, asked: Annotated[CountsQuery, Query()]) -> Counts:
-        """Reports by one dimension: days in order, all else the largest first. Exercises are not counted."""
+        """Reports by one dimension: days in order, other values by count, largest first. Exercises are not counted."""
         counts = await self._queries.counts_by(asked.group_by, asked.window)
         ordered = sorted(counts.items(), key=lambda item: item if asked.group_by == "day" else (-item[1], item[0]))
         rows = [
@@ -52,7 +52,7 @@ class StatsApi:
         return Accounts(emergency=emergency, routine=routine)
 
     async def reports(self, asked: Annotated[ReportsQuery, Query()]) -> ReportPage:
-        """Reports, the last received first. Exercises are among them, marked by their mode."""
+        """Reports, the latest received first. Exercises are included, marked by their mode."""
         lines = await self._queries.reports(asked.wanted, asked.limit + 1, asked.after)
         shown, has_more = lines[: asked.limit], len(lines) > asked.limit
         return ReportPage(
@@ -61,7 +61,7 @@ class StatsApi:
         )
 
     async def report(self, report_id: UUID) -> ReportDetail:
-        """One report: where it is, who was told, what happened and why."""
+        """One report: its departments, deliveries, history and the reason of its routing."""
         facts = await self._queries.facts_of(str(report_id))
         found = case_file(str(report_id), facts, self._taxonomy) if facts else None
         if found is None:
@@ -69,14 +69,14 @@ class StatsApi:
                 404,
                 "not_yet_known",
                 "Not known yet",
-                "No such report has been counted. If it was accepted a moment ago, ask again shortly.",
+                "No such report has been counted. If it was just accepted, repeat the request in a few seconds.",
                 headers={"Retry-After": str(RETRY_SECONDS)},
             )
         return found
 
 
 def api_routes(api: StatsApi) -> APIRouter:
-    """The map of the API."""
+    """The routes of the API."""
     routes = APIRouter(tags=["stats"], responses=documented_problems(422, 503))
     routes.add_api_route("/v1/stats/112", api.calls_112, response_model=Calls112)
     routes.add_api_route("/v1/stats", api.counts, response_model=Counts)

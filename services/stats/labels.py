@@ -1,4 +1,4 @@
-"""What the codes are called in Bahasa Indonesia, for the board and the API. Pure."""
+"""The names of codes in Bahasa Indonesia, for the board and the API. Pure."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,7 +9,7 @@ from shared.domain.lanes import CallType, Channel, Lane, Mode
 from shared.domain.taxonomy import Rollup, Taxonomy
 from shared.domain.workflow import CaseStatus
 
-PUBLIC_ENDED = "berakhir"  # shown apart, as rejected and merged are
+PUBLIC_ENDED = "berakhir"  # shown separately, like rejected and merged
 
 CHANNELS: Mapping[str, str] = MappingProxyType(
     {
@@ -66,7 +66,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType(
 
 
 def status_label(status: str) -> str:
-    """The name of a case status, or of the end at the router."""
+    """The name of a case status, or of ``ended``."""
     known = CaseStatus.parse(status)
     if known is not None:
         return known.label
@@ -74,7 +74,7 @@ def status_label(status: str) -> str:
 
 
 def public_status(status: str) -> str:
-    """What LAKSA shows the citizen: menunggu, proses, selesai, or one of those that are shown apart."""
+    """The status for the citizen: menunggu, proses, selesai, or one of those that are shown separately."""
     known = CaseStatus.parse(status)
     return known.public if known is not None else PUBLIC_ENDED
 
@@ -86,14 +86,14 @@ def category_label(code: str, taxonomy: Taxonomy) -> str:
 
 
 def label_of(dimension: str, key: str, taxonomy: Taxonomy) -> str:
-    """The name of one value of a dimension of the cube; a value without a name is its own."""
+    """The name of a value of a dimension of the cube; the value itself if it has no name."""
     names: Mapping[str, Mapping[str, str]] = {
         "channel": CHANNELS,
         "call_type": CALL_TYPES,
-        "category": {code: one.name_id for code, one in taxonomy.categories.items()},
-        "opd": {code: one.name for code, one in taxonomy.opds.items()},
-        "kecamatan": {code: one.name for code, one in taxonomy.kecamatan.items()},
-        "rollup": {one.key: one.label for one in Rollup},
+        "category": {code: category.name_id for code, category in taxonomy.categories.items()},
+        "opd": {code: opd.name for code, opd in taxonomy.opds.items()},
+        "kecamatan": {code: kecamatan.name for code, kecamatan in taxonomy.kecamatan.items()},
+        "rollup": {line.key: line.label for line in Rollup},
     }
     if dimension == "status":
         return status_label(key)

@@ -1,4 +1,4 @@
-"""``laksa migrate stats``: bring the tables of LAKSA_DATABASE_URL to the newest revision."""
+"""``laksa migrate stats``: migrate the tables of LAKSA_DATABASE_URL to the newest revision."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Reading: every figure and list that the API and the board show."""
+"""Queries for every figure and list of the API and the board."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -25,7 +25,7 @@ Dimension = Literal["day", "channel", "category", "rollup", "opd", "kecamatan", 
 
 @dataclass(frozen=True, slots=True)
 class ReportFilter:
-    """Which reports to list: equal to each given value, and with the day they are counted under in the window."""
+    """Selects reports: each given value must be equal, and the report's day must be in the window."""
 
     channel: str | None = None
     category: str | None = None
@@ -36,7 +36,7 @@ class ReportFilter:
     window: Window = field(default_factory=Window)
 
     def conditions(self) -> Collection[ColumnElement[bool]]:
-        """For a query on the table of reports."""
+        """The conditions for a query on the table of reports."""
         report = tables.reports.c
         equal = {name: getattr(self, name) for name in ("channel", "category", "opd", "status", "lane", "mode")}
         return [
@@ -47,20 +47,20 @@ class ReportFilter:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the list of reports, newest first: just after this one."""
+    """A position in the list of reports, newest first: directly after this report."""
 
     received_at: datetime
     report_id: str
 
 
 class StatsQueries:
-    """Reads what `StatsStore` wrote. Every method raises DatabaseUnavailable where the database does not answer."""
+    """Queries the data of `StatsStore`. Every method raises DatabaseUnavailable if the database does not answer."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = reading(engine)
 
     async def revision(self) -> int:
-        """A number that grows with every change."""
+        """The data revision, which grows with every change."""
         return int(await self._scalar(select(tables.revision.c.number)) or 0)
 
     async def counts_by(self, dimension: Dimension, window: Window) -> Mapping[str, int]:
@@ -85,7 +85,7 @@ class StatsQueries:
         return [AccountLine(*row) for row in await self._rows(select(tables.accounts))]
 
     async def failing_deliveries(self) -> Mapping[str, int]:
-        """Per OPD, the deliveries of counted reports whose latest try failed, or that were given up."""
+        """Per OPD, the number of deliveries of counted reports whose latest attempt failed or that are exhausted."""
         delivery, report = tables.deliveries, tables.reports
         query = (
             select(delivery.c.opd, func.count())
@@ -96,19 +96,19 @@ class StatsQueries:
         return {opd: int(count) for opd, count in await self._rows(query)}
 
     async def oldest_undecided(self) -> Mapping[str, datetime]:
-        """Per lane, when the oldest counted report without a decision was received."""
+        """Per lane, the time at which the oldest counted report without a decision was received."""
         report = tables.reports.c
         query = select(report.lane, func.min(report.received_at)).where(report.outcome == NONE, report.counts)
         rows = await self._rows(query.group_by(report.lane))
         return {str(lane): received_at for lane, received_at in rows}
 
     async def unregistered(self) -> int:
-        """Reports of which later facts are known, but not yet that intake accepted them."""
+        """The number of reports with later facts but without their ``registered`` fact."""
         report = tables.reports.c
         return int(await self._scalar(select(func.count()).where(report.registered.is_(False))) or 0)
 
     async def reports(self, wanted: ReportFilter, limit: int, after: Position | None = None) -> Sequence[ReportLine]:
-        """Registered reports, exercises too, the last received first."""
+        """Registered reports including exercises, the latest received first."""
         report = tables.reports.c
         conditions = list(wanted.conditions())
         if after is not None:
@@ -118,7 +118,7 @@ class StatsQueries:
         return await self._report_lines(conditions, limit)
 
     async def open_emergencies(self, limit: int) -> Sequence[ReportLine]:
-        """Live reports of the emergency lane that nobody has finished, the last received first."""
+        """Open live reports of the emergency lane, the latest received first."""
         report = tables.reports.c
         is_open = report.status.in_([status.value for status in OPEN_STATUSES])
         return await self._report_lines(
@@ -126,11 +126,11 @@ class StatsQueries:
         )
 
     async def latest(self, limit: int) -> Sequence[ReportLine]:
-        """The reports received last, exercises too, history not."""
+        """The latest received reports, including exercises but not history."""
         return await self._report_lines([tables.reports.c.mode != Mode.BACKFILL.value], limit)
 
     async def facts_of(self, report_id: str) -> Sequence[Fact]:
-        """All that is known of one report."""
+        """All facts of one report."""
         fact = tables.facts.c
         query = select(fact.event_id, fact.kind, fact.body).where(fact.report_id == report_id).order_by(fact.event_id)
         return [fact_from(*row) for row in await self._rows(query)]

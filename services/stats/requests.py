@@ -1,4 +1,4 @@
-"""What the API may be asked: strictly checked, so that a misspelt parameter is an answer of 422 and not all reports."""
+"""The query parameters of the API, strictly checked: a misspelt parameter gives a 422 instead of all reports."""
 
 import base64
 import binascii
@@ -19,13 +19,13 @@ Status = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,30}$")]
 
 
 class Query(BaseModel):
-    """Parameters of a request; unknown ones are refused."""
+    """Base class of query parameters; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class MonthsQuery(Query):
-    """Whole months, the last one included."""
+    """A range of whole months, including the last."""
 
     first: Month = Field(alias="from", description="First month, YYYY-MM")
     last: Month = Field(alias="to", description="Last month, YYYY-MM, included")
@@ -42,7 +42,7 @@ class MonthsQuery(Query):
 
 
 class WindowQuery(Query):
-    """A window of days, open where a side is left out."""
+    """A window of days; a missing bound leaves that side open."""
 
     first: MonthOrDay | None = Field(default=None, alias="from", description="First day (or month), in Jakarta")
     last: MonthOrDay | None = Field(default=None, alias="to", description="Last day (or month), included")
@@ -54,7 +54,7 @@ class WindowQuery(Query):
 
     @property
     def window(self) -> Window:
-        """The days meant."""
+        """The window of these days."""
         return window_of(self.first, self.last)
 
 
@@ -67,7 +67,7 @@ class CountsQuery(WindowQuery):
 class ReportsQuery(WindowQuery):
     """A page of reports."""
 
-    channel: Channel | None = Field(default=None, description="Where it came from")
+    channel: Channel | None = Field(default=None, description="The channel of the reports")
     category: Code | None = Field(default=None, description="A code of the taxonomy, NONE or UNKNOWN")
     opd: Code | None = Field(default=None, description="The owner's code, or NONE")
     status: Status | None = Field(default=None, description="A status of the case workflow, or ended")
@@ -85,30 +85,30 @@ class ReportsQuery(WindowQuery):
 
     @property
     def wanted(self) -> ReportFilter:
-        """Which reports to list."""
+        """The filter for the list."""
         return ReportFilter(self.channel, self.category, self.opd, self.status, self.lane, self.mode, self.window)
 
     @property
     def after(self) -> Position | None:
-        """Where the page begins."""
+        """The position where the page begins."""
         return position_of(self.cursor) if self.cursor else None
 
 
 def cursor_of(position: Position) -> str:
-    """An opaque text for a place in the list."""
+    """Encode a position in the list as an opaque text."""
     text = f"{position.received_at.isoformat()}|{position.report_id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def position_of(cursor: str) -> Position:
-    """The place that `cursor_of` wrote down.
+    """Decode the text of `cursor_of`.
 
     Raises:
-        ValueError: it did not write this.
+        ValueError: the text is not a cursor of `cursor_of`.
     """
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         moment, _, report_id = text.partition("|")
         return Position(datetime.fromisoformat(moment).astimezone(UTC), str(UUID(report_id)))
     except (binascii.Error, ValueError, OverflowError) as error:
-        raise ValueError("This is no cursor of ours") from error
+        raise ValueError("Not a valid cursor") from error

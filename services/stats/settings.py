@@ -1,4 +1,4 @@
-"""What stats reads from the environment."""
+"""The settings of stats from its environment."""
 
 from pydantic import Field
 

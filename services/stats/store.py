@@ -1,4 +1,4 @@
-"""Writing: each fact once, and its whole effect in the same transaction."""
+"""Writes each fact once, and all its effects in the same transaction."""
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -18,16 +18,16 @@ from shared.db.engine import database_errors
 from shared.db.revision import check_revision
 from shared.domain.taxonomy import Taxonomy
 
-REBUILD_REPORTS = 500  # reports per round of a rebuild: a few megabytes of facts in memory
+REBUILD_REPORTS = 500  # reports per batch of a rebuild: a few megabytes of facts in memory
 
 KeyT = TypeVar("KeyT", CubeKey, AccountKey)
 
 
 class StatsStore:
-    """Keeps facts and what follows from them. Safe with several replicas on one PostgreSQL.
+    """Stores facts and the rows derived from them. Safe with several replicas on one PostgreSQL.
 
-    A transaction first locks the rows of its reports, then changes cells of the cube, then of the accounts, each in
-    the order of their keys, so that two replicas may wait for each other but never in a circle.
+    Lock order, which prevents deadlock: a transaction locks the rows of its reports, then changes cells of the cube,
+    then lines of the accounts, each in the order of their keys.
     """
 
     def __init__(self, engine: AsyncEngine, taxonomy: Taxonomy) -> None:
@@ -35,10 +35,10 @@ class StatsStore:
         self._taxonomy = taxonomy
 
     async def prepare(self) -> None:
-        """See that the tables are there, and begin to number their changes.
+        """Check the revision of the tables, and create the row of the data revision.
 
         Raises:
-            DatabaseUnavailable: the database does not answer, or was not migrated yet.
+            DatabaseUnavailable: the database does not answer or is not migrated.
         """
         async with self._transaction() as connection:
             await check_revision(connection, tables.REVISION, "stats")
@@ -47,12 +47,12 @@ class StatsStore:
             )
 
     async def record_facts(self, facts: Iterable[Fact]) -> Sequence[Fact]:
-        """Keep these facts and bring all that is counted up to date; returns those that were new.
+        """Store the facts and update everything derived from them; returns the new facts.
 
-        All or nothing, and the same however often it is repeated.
+        It is atomic and idempotent.
 
         Raises:
-            DatabaseUnavailable: nothing was kept.
+            DatabaseUnavailable: nothing was stored.
         """
         distinct = {fact.event_id: fact for fact in facts}
         if not distinct:
@@ -62,22 +62,25 @@ class StatsStore:
         async with self._transaction() as connection:
             before = await _lock_reports(connection, concerned)
             earlier = await _facts_by_report(connection, concerned)
-            new = await _keep(connection, [(distinct[one], report_ids[one]) for one in sorted(distinct)])
+            new = await _keep(connection, [(distinct[event_id], report_ids[event_id]) for event_id in sorted(distinct)])
             if new:
-                told = defaultdict(list)
+                new_facts = defaultdict(list)
                 for fact in new:
-                    told[report_ids[fact.event_id]].append(fact)
-                # what is new is at hand; only what was kept before is read back
-                known = {one: [*map(_fact_in, earlier.get(one, ())), *told[one]] for one in sorted(told)}
-                await self._count_again(connection, known, [before[one] for one in known if one in before])
+                    new_facts[report_ids[fact.event_id]].append(fact)
+                # the new facts are in memory; only the earlier ones are read back
+                known = {
+                    report: [*map(_fact_in, earlier.get(report, ())), *new_facts[report]]
+                    for report in sorted(new_facts)
+                }
+                await self._count_again(connection, known, [before[report] for report in known if report in before])
                 await connection.execute(update(tables.revision).values(number=tables.revision.c.number + 1))
         return new
 
     async def rebuild(self) -> int:
-        """Make reports, deliveries, cube and accounts anew from the facts; returns the number of reports.
+        """Rebuild reports, deliveries, cube and accounts from the facts; returns the number of reports.
 
         Raises:
-            DatabaseUnavailable: everything is as it was.
+            DatabaseUnavailable: nothing was changed.
         """
         async with self._transaction() as connection:
             if connection.dialect.name == "postgresql":  # SQLite has locked the whole file already
@@ -92,7 +95,9 @@ class StatsStore:
                 )
             ):
                 kept = await _facts_by_report(connection, report_ids)
-                await self._count_again(connection, {one: [*map(_fact_in, kept[one])] for one in report_ids}, ())
+                await self._count_again(
+                    connection, {report: [*map(_fact_in, kept[report])] for report in report_ids}, ()
+                )
                 last, rebuilt = report_ids[-1], rebuilt + len(report_ids)
             await connection.execute(update(tables.revision).values(number=tables.revision.c.number + 1))
         return rebuilt
@@ -117,14 +122,14 @@ class StatsStore:
 
 
 def _insert(connection: AsyncConnection, table: Table) -> Any:
-    """An INSERT that knows ON CONFLICT, in the dialect of the database."""
+    """An INSERT with ON CONFLICT, in the dialect of the database."""
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 async def _lock_reports(connection: AsyncConnection, report_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-    """The rows that there are; nobody else makes or changes one of them until the transaction ends."""
+    """Lock the rows of these reports until the transaction ends, and return those that existed."""
     if connection.dialect.name == "postgresql":  # SQLite has locked the whole file already
-        listed = select(func.unnest(literal(list(report_ids), postgresql.ARRAY(Text))))  # one statement for all of them
+        listed = select(func.unnest(literal(list(report_ids), postgresql.ARRAY(Text))))  # one statement for all rows
         statement = postgresql.insert(tables.reports).from_select(["report_id"], listed)
         await connection.execute(statement.on_conflict_do_nothing())
     column = tables.reports.c.report_id
@@ -135,7 +140,7 @@ async def _lock_reports(connection: AsyncConnection, report_ids: Sequence[str]) 
 
 
 async def _keep(connection: AsyncConnection, facts: Sequence[tuple[Fact, str]]) -> list[Fact]:
-    """Write facts, each with its report's id; returns those that were new."""
+    """Insert facts, each with its report's id; returns the new ones."""
     rows = await connection.execute(
         _insert(connection, tables.facts).on_conflict_do_nothing().returning(tables.facts.c.event_id),
         [
@@ -148,7 +153,7 @@ async def _keep(connection: AsyncConnection, facts: Sequence[tuple[Fact, str]]) 
 
 
 async def _facts_by_report(connection: AsyncConnection, report_ids: Sequence[str]) -> Mapping[str, list[Row[Any]]]:
-    """The rows of what is kept of these reports: to read each body costs more than to fetch it."""
+    """The rows of these reports' facts, unparsed: parsing a body costs more than fetching it."""
     column = tables.facts.c.report_id
     rows = await connection.execute(select(tables.facts).where(column.in_(report_ids)).order_by(column))
     return {report_id: list(group) for report_id, group in groupby(rows, key=lambda row: str(row.report_id))}
@@ -208,12 +213,12 @@ async def _replace_deliveries(connection: AsyncConnection, rows: Sequence[Report
 
 
 def _key_of(kind: type[KeyT], row: Mapping[str, Any]) -> KeyT:
-    """The contribution that a row, as it stands in the table, has made."""
+    """The key under which a row of the table was counted."""
     return kind(**{field.name: row[field.name] for field in fields(kind)})
 
 
 async def _move(connection: AsyncConnection, table: Table, *, minus: Sequence[KeyT], plus: Sequence[KeyT]) -> None:
-    """Take the old contributions out of a table of counts and put the new ones in."""
+    """Subtract the old contributions from a table of counts and add the new ones."""
     changes = Counter(plus)
     changes.subtract(minus)
     values = [{**asdict(key), "count": change} for key, change in sorted(changes.items()) if change]

@@ -1,4 +1,4 @@
-"""The tables of stats as SQLModel models: the facts, and what is derived from them and can be rebuilt at any time.
+"""The tables of stats as SQLModel models: the facts, and the rows derived from them, which can be rebuilt.
 
 The store and the queries run SQLAlchemy Core statements on the tables of these models (docs/adr/0007).
 """
@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Index, SmallInteger, Text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-REVISION = "0001"  # of migrations/, that the service needs at least
+REVISION = "0001"  # the revision of migrations/ that the service needs at least
 
 KeyText = Annotated[str, Field(sa_type=Text, primary_key=True)]
 IndexedText = Annotated[str, Field(sa_type=Text, index=True)]
@@ -20,11 +20,11 @@ BigCount = Annotated[int, Field(sa_type=BigInteger)]
 
 
 class StatsTable(SQLModel, registry=registry()):
-    """The base of all tables of stats. Its metadata holds no table of another service."""
+    """Base class of all tables of stats. Its metadata has no table of another service."""
 
 
 class StoredFact(StatsTable, table=True):
-    """One fact as it was read from Kafka, without personal data."""
+    """One fact of Kafka, without personal data."""
 
     __tablename__ = "facts"
 
@@ -35,7 +35,7 @@ class StoredFact(StatsTable, table=True):
 
 
 class StoredReport(StatsTable, table=True):
-    """One report of which anything is known; ``registered`` is false until intake's own fact is here."""
+    """One report with at least one fact; ``registered`` is false until its ``registered`` fact is known."""
 
     __tablename__ = "reports"
     __table_args__: ClassVar[tuple[Index, ...]] = (
@@ -65,7 +65,7 @@ class StoredReport(StatsTable, table=True):
 
 
 class StoredDelivery(StatsTable, table=True):
-    """One push of a report to one endpoint."""
+    """The delivery of a report to one endpoint."""
 
     __tablename__ = "deliveries"
     __table_args__: ClassVar[tuple[Index, ...]] = (Index("deliveries_by_state", "state", "opd"),)
@@ -82,7 +82,7 @@ class StoredDelivery(StatsTable, table=True):
 
 
 class CubeCell(StatsTable, table=True):
-    """How many counted reports share all of the cube's dimensions."""
+    """The number of counted reports with the same values of all dimensions of the cube."""
 
     __tablename__ = "cube"
 
@@ -98,7 +98,7 @@ class CubeCell(StatsTable, table=True):
 
 
 class StoredAccountLine(StatsTable, table=True):
-    """How many counted reports share what the cube leaves out: the lane, the mode and the first decision.
+    """The number of counted reports by values that the cube does not have: the lane, the mode and the first decision.
 
     Conservation and the board's figures are sums over this table; its size does not grow with the number of reports.
     """
@@ -114,7 +114,7 @@ class StoredAccountLine(StatsTable, table=True):
 
 
 class DataRevision(StatsTable, table=True):
-    """A single row whose number grows with each change, so that every replica sees that there is something new."""
+    """A single row whose number grows with each change, so that every replica can detect changes."""
 
     __tablename__ = "revision"
 

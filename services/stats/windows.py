@@ -1,4 +1,4 @@
-"""Days and months as the city counts them: in Asia/Jakarta, the end of a window included. Pure."""
+"""Days and months in Asia/Jakarta; windows include their last day. Pure."""
 
 import calendar
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ JAKARTA = ZoneInfo("Asia/Jakarta")
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The days from ``first`` to ``last``, both included; None leaves that side open.
+    """The days from ``first`` to ``last``, both inclusive; None leaves that side open.
 
     Raises:
-        ValueError: it ends before it begins.
+        ValueError: the window ends before it begins.
     """
 
     first: date | None = None
@@ -30,21 +30,21 @@ def day_of(moment: datetime) -> date:
 
 
 def local_time(moment: datetime) -> datetime:
-    """An aware moment as Jakarta's clocks show it."""
+    """Convert an aware moment to Jakarta time."""
     return moment.astimezone(JAKARTA)
 
 
 def first_day(text: str) -> date:
-    """The first day that ``YYYY-MM`` or ``YYYY-MM-DD`` names.
+    """The first day of ``YYYY-MM`` or ``YYYY-MM-DD``.
 
     Raises:
-        ValueError: neither of the two, or no such day.
+        ValueError: the text has neither form, or the date does not exist.
     """
     return date.fromisoformat(text) if _is_day(text) else date.fromisoformat(f"{text}-01")
 
 
 def last_day(text: str) -> date:
-    """The last day that ``YYYY-MM`` or ``YYYY-MM-DD`` names; errors as `first_day`."""
+    """The last day of ``YYYY-MM`` or ``YYYY-MM-DD``; errors as `first_day`."""
     start = first_day(text)
     return start if _is_day(text) else start.replace(day=calendar.monthrange(start.year, start.month)[1])
 
@@ -53,7 +53,7 @@ def window_of(first: str | None, last: str | None) -> Window:
     """The window from the beginning of ``first`` to the end of ``last``, each a month or a day.
 
     Raises:
-        ValueError: one of them is no month and no day, or the window ends before it begins.
+        ValueError: a bound is neither a month nor a day, or the window ends before it begins.
     """
     return Window(first_day(first) if first else None, last_day(last) if last else None)
 

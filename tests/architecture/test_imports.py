@@ -1,4 +1,4 @@
-"""Import directions are tests, not hopes: the contracts of pyproject.toml hold, cover everything, and can fail."""
+"""The import contracts of pyproject.toml hold, cover every service, and can fail."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def test_the_import_contracts_hold() -> None:
 
 
 def test_every_service_is_kept_apart() -> None:
-    """A new service joins the contract of independence with its first file."""
+    """Every service is in the contract of independence."""
     services = {f"services.{path.parent.name}" for path in (ROOT / "services").glob("*/__init__.py")}
 
     assert set(CONTRACTS["Only Kafka is between the services"]["modules"]) == services
@@ -44,7 +44,7 @@ def test_every_service_is_kept_apart() -> None:
     ],
 )
 def test_a_wrong_import_is_refused(tmp_path: Path, module: str, line: str, contract: str) -> None:
-    """The same contracts on a small tree of the same shape: good as it is, refused with one wrong import."""
+    """On a small tree of the same shape, the contracts hold, and fail with one forbidden import."""
     _write_small_tree(tmp_path)
     assert _lint(tmp_path).returncode == 0
 

@@ -1,4 +1,4 @@
-"""docs/promises.md is true: its tests exist, and whatever code the tree cites is explained there."""
+"""docs/promises.md is complete: its tests exist, and it explains every code that the tree cites."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ def _page() -> str:
 
 
 def _rows() -> dict[str, str]:
-    """What each table row says of its code, sabotage or setting."""
+    """The content of each table row, by its code, sabotage or setting."""
     rows = [(row["first"].strip(), row["rest"]) for row in ROW.finditer(_page())]
     assert len({first for first, _ in rows} - HEADINGS) == len([first for first, _ in rows if first not in HEADINGS])
     return {first: rest for first, rest in rows if first not in HEADINGS}
@@ -48,7 +48,7 @@ def _cited() -> dict[str, str]:
 
 
 def test_every_test_that_the_page_names_exists() -> None:
-    """A test that was renamed or removed leaves no promise behind that nothing checks."""
+    """Every test that the page names exists, so that no promise loses its test unnoticed."""
     named = {(found["file"], found["name"]) for found in TEST.finditer(_page())}
     missing = sorted(
         f"{file}::{name}"
@@ -60,20 +60,20 @@ def test_every_test_that_the_page_names_exists() -> None:
 
 
 def test_every_code_in_the_tree_is_on_the_page() -> None:
-    """Whoever meets `W3` in a docstring can look it up."""
+    """Every code in the tree, such as `W3`, is on the page."""
     cited = _cited()
     assert {code: file for code, file in cited.items() if code not in _rows()} == {}
     assert {"I1", "R2", "N15", "S4", "W3", "F19"} <= cited.keys()
 
 
 def test_every_promise_names_a_test_or_is_marked() -> None:
-    """Nothing looks kept that is not: a row without a test says "not yet"."""
+    """Every row names a test or says "not yet"."""
     silent = [first for first, rest in _rows().items() if not TEST.search(rest) and "not yet" not in rest.casefold()]
     assert silent == []
 
 
 def test_the_page_lists_every_promise_and_fault() -> None:
-    """No number is left out."""
+    """The page lists every promise and fault by its number."""
     counts = {"I": 8, "R": 7, "N": 15, "S": 6, "W": 5}
     wanted = {f"{letter}{number}" for letter, count in counts.items() for number in range(1, count + 1)}
     wanted |= {f"F{number:02}" for number in range(1, 43)} | {f"class {number}" for number in range(1, 16)}
@@ -81,7 +81,7 @@ def test_the_page_lists_every_promise_and_fault() -> None:
 
 
 def test_every_document_that_the_code_cites_exists() -> None:
-    """A source in a docstring can be read in this repository."""
+    """Every document that a docstring cites exists in this repository."""
     modules = (path for folder in ("services", "shared", "tests") for path in (ROOT / folder).rglob("*.py"))
     cited = {name for path in modules for name in DOCUMENT.findall(path.read_text(encoding="utf-8"))}
     assert sorted(name for name in cited if not (ROOT / name).is_file()) == []

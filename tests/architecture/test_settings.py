@@ -1,4 +1,4 @@
-"""`.env.example` holds every setting, each described."""
+"""`.env.example` has every setting with its description."""
 
 import re
 from pathlib import Path
@@ -13,19 +13,19 @@ READ_BY_HAND = re.compile(r"""["'](LAKSA_[A-Z_]+[A-Z])["']""")
 
 
 def test_the_example_is_what_the_settings_say() -> None:
-    """`make env-example` has been run since the settings last changed."""
+    """`.env.example` equals the output of `make env-example`."""
     assert FILE.read_text(encoding="utf-8") == render()
 
 
 @pytest.mark.parametrize("part", PARTS.values(), ids=lambda part: part.__name__)
 def test_every_setting_says_what_it_is(part: type[BaseSettings]) -> None:
-    """A person who sets it finds out what it does, and in which unit."""
+    """Every setting has a description."""
     for field, info in part.model_fields.items():
         assert info.description, field
 
 
 def test_no_setting_is_read_past_the_settings_classes() -> None:
-    """Whatever name the code mentions is in the example."""
+    """Every LAKSA_* name in the code is in the example."""
     mentioned = {
         name
         for folder in ("services", "shared")

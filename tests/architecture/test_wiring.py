@@ -1,4 +1,4 @@
-"""Only ``app.py`` makes the objects of a service, and ``handlers.py`` is its map: what it reads, who handles it."""
+"""Only ``app.py`` makes the objects of a service, and ``handlers.py`` is its map: its topics and use cases."""
 
 import ast
 from pathlib import Path
@@ -25,7 +25,7 @@ OBJECTS = {
     "make_registry",
     "subscribe",
 }
-# A spool file opens its engine when the service starts and gives its connections back itself.
+# A spool file opens its engine when the service starts and closes the connections itself.
 MAKERS = {"app.py", "spool_file.py"}
 
 
@@ -39,7 +39,7 @@ def _calls(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("service", NAMES)
 def test_only_the_app_makes_what_connects(service: str) -> None:
-    """No other file of a service makes an engine, a producer, a consumer or a registry."""
+    """Only ``app.py`` makes an engine, a producer, a consumer or a registry."""
     found = {
         str(path.relative_to(SERVICES)): made
         for path in (SERVICES / service).rglob("*.py")
@@ -51,7 +51,7 @@ def test_only_the_app_makes_what_connects(service: str) -> None:
 
 @pytest.mark.parametrize("service", NAMES)
 def test_the_rows_of_a_service_are_in_its_handlers(service: str) -> None:
-    """Whoever looks for what a service reads finds it in one file, and nowhere else."""
+    """The consumer rows of a service are in ``handlers.py`` and in no other file."""
     makers = {path.name for path in (SERVICES / service).rglob("*.py") if "ConsumerRow" in _calls(path)}
 
     assert makers == {"handlers.py"}

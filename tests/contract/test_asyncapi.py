@@ -1,4 +1,4 @@
-"""The AsyncAPI documents: valid, true to the topics and the golden events, and the committed one current."""
+"""The AsyncAPI documents are valid, match the topics and the golden events, and the committed one is current."""
 
 import json
 import re
@@ -44,10 +44,10 @@ def _resolve(document: dict[str, Any], reference: str) -> Any:
 
 
 def _addresses(document: dict[str, Any]) -> set[str]:
-    """The topics that the channels stand for, parameters filled in."""
+    """The topics of the channels, with parameters filled in."""
     found = set()
     for channel in document["channels"].values():
-        parameters = {name: one["enum"] for name, one in channel.get("parameters", {}).items()}
+        parameters = {name: parameter["enum"] for name, parameter in channel.get("parameters", {}).items()}
         for values in product(*parameters.values()):
             found.add(channel["address"].format(**dict(zip(parameters, values, strict=True))))
     return found
@@ -55,7 +55,7 @@ def _addresses(document: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize(("service", "map_"), MAPS, ids=[name for name, _ in MAPS])
 def test_a_services_document_holds_together(service: str, map_: Any) -> None:
-    """Every reference resolves, each operation speaks of messages of its own channel, each payload is a schema."""
+    """Every reference resolves, each operation has messages of its own channel, and each payload is a schema."""
     document = json.loads(asyncapi_json(f"LAKSA {service}", service, map_.RECEIVES, map_.SENDS))
 
     assert document["asyncapi"] == "3.0.0"
@@ -64,7 +64,7 @@ def test_a_services_document_holds_together(service: str, map_: Any) -> None:
         assert _resolve(document, reference) is not None
     for operation in document["operations"].values():
         assert operation["action"] in {"send", "receive"}
-        assert all(one["$ref"].startswith(operation["channel"]["$ref"]) for one in operation["messages"])
+        assert all(message["$ref"].startswith(operation["channel"]["$ref"]) for message in operation["messages"])
     for channel in document["channels"].values():
         assert set(re.findall(r"\{(\w+)\}", channel["address"])) == set(channel.get("parameters", {}))
     for schema in document["components"]["schemas"].values():
@@ -72,13 +72,13 @@ def test_a_services_document_holds_together(service: str, map_: Any) -> None:
 
 
 def test_the_channels_are_the_topics() -> None:
-    """Every topic is read or written by somebody, and nobody reads or writes one that is not there."""
+    """The channels are exactly the topics: each is read or written by a service, and no other topic is."""
     assert _addresses(SYSTEM) == {spec.name for spec in topic_specs.all_topics(default_taxonomy().opds)}
 
 
 @pytest.mark.parametrize("kind", sorted(GOLDEN))
 def test_the_golden_events_are_what_the_document_says(kind: str) -> None:
-    """Headers and body of each golden record are valid, and its topic is one that carries its type."""
+    """Headers and body of each golden record are valid, and its type is a message of its topic."""
     golden = GOLDEN[kind]
     if kind not in SYSTEM["components"]["messages"]:
         pytest.fail(f"no service sends or receives {kind}")
@@ -92,10 +92,10 @@ def test_the_golden_events_are_what_the_document_says(kind: str) -> None:
 
 
 def test_whatever_is_sent_is_received_or_meant_for_people() -> None:
-    """Each message on a shared topic has a writer and a reader; departments and redrive read the others."""
+    """Each message on an internal topic has a sender and a receiver; people read the other topics."""
     for name, channel in SYSTEM["channels"].items():
         sides = {
-            action: {one["$ref"].rsplit("/", 1)[1] for one in operation["messages"]}
+            action: {message["$ref"].rsplit("/", 1)[1] for message in operation["messages"]}
             for action in ("send", "receive")
             for operation in SYSTEM["operations"].values()
             if operation["action"] == action and operation["channel"]["$ref"] == f"#/channels/{name}"
@@ -114,7 +114,7 @@ def test_the_committed_document_is_current(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_an_operation_declared_twice_is_refused() -> None:
-    """Two operations on one topic would overwrite each other in the document."""
+    """Two operations on one topic are refused, because one would overwrite the other in the document."""
     twice = [Operation("a.v1", [SUBMITTED], ""), Operation("a.v1", [DEAD_LETTER], "")]
 
     with pytest.raises(ValueError, match="declared twice"):
@@ -122,6 +122,6 @@ def test_an_operation_declared_twice_is_refused() -> None:
 
 
 def test_an_unknown_event_type_is_refused() -> None:
-    """A typing error in a service's map does not become a message without a payload."""
+    """An event type that is not in the catalogue is refused."""
     with pytest.raises(ValueError, match="no event type of the catalogue"):
         document_of("x", [ServiceOperations("x", [Operation("a.v1", ["id.go.tangerangkota.typo.v1"], "")], [])])

@@ -23,21 +23,23 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def official() -> jsonschema_rs.Draft7Validator:
-    """The schema as its authors publish it; all that it refers to is inside, so no network is asked."""
+    """The published schema, with all references inside, so that it needs no network."""
     return jsonschema_rs.Draft7Validator(json.loads((VENDORED / "schema.json").read_bytes()))
 
 
 def _faults(official: jsonschema_rs.Draft7Validator, document: Json) -> list[str]:
-    return [f"{'/'.join(map(str, one.instance_path))}: {one.message[:200]}" for one in official.iter_errors(document)]
+    return [
+        f"{'/'.join(map(str, error.instance_path))}: {error.message[:200]}" for error in official.iter_errors(document)
+    ]
 
 
 def test_the_schema_is_the_published_one() -> None:
-    """The vendored files are byte for byte those of the package that ``source.json`` names, the licence among them."""
+    """The vendored files, with the licence, equal those of the package in ``source.json`` byte for byte."""
     source = json.loads((VENDORED / "source.json").read_text())
 
-    assert {one["to"] for one in source["files"]} == {path.name for path in VENDORED.iterdir()} - {"source.json"}
-    for one in source["files"]:
-        assert hashlib.sha256((VENDORED / one["to"]).read_bytes()).hexdigest() == one["sha256"], one["to"]
+    assert {file["to"] for file in source["files"]} == {path.name for path in VENDORED.iterdir()} - {"source.json"}
+    for file in source["files"]:
+        assert hashlib.sha256((VENDORED / file["to"]).read_bytes()).hexdigest() == file["sha256"], file["to"]
 
 
 def test_the_committed_document_is_valid(official: jsonschema_rs.Draft7Validator) -> None:
@@ -47,7 +49,7 @@ def test_the_committed_document_is_valid(official: jsonschema_rs.Draft7Validator
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_services_own_document_is_valid(official: jsonschema_rs.Draft7Validator, service: str) -> None:
-    """What a service serves at ``/asyncapi`` is an AsyncAPI 3.0.0 document."""
+    """The document that a service serves at ``/asyncapi`` is an AsyncAPI 3.0.0 document."""
     map_ = import_module(f"services.{service}.handlers")
 
     served = json.loads(asyncapi_json(f"LAKSA {service}", service, map_.RECEIVES, map_.SENDS))
@@ -60,7 +62,7 @@ def _without_version(document: Json) -> None:
 
 
 def _operation_of_no_kind(document: Json) -> None:
-    next(iter(document["operations"].values()))["action"] = "publish"  # as AsyncAPI 2 had it
+    next(iter(document["operations"].values()))["action"] = "publish"  # the form of AsyncAPI 2
 
 
 def _unknown_field(document: Json) -> None:
@@ -69,7 +71,7 @@ def _unknown_field(document: Json) -> None:
 
 @pytest.mark.parametrize("spoil", [_without_version, _operation_of_no_kind, _unknown_field])
 def test_a_wrong_document_is_refused(official: jsonschema_rs.Draft7Validator, spoil: Callable[[Json], None]) -> None:
-    """The schema is really asked: a fault anywhere in the document is found."""
+    """The schema check finds a fault anywhere in the document."""
     document = copy.deepcopy(COMMITTED)
     spoil(document)
 

@@ -1,4 +1,4 @@
-"""One golden record per event type: what is on the topics, to the last byte of header and body."""
+"""One golden record per event type fixes headers and body on the topics, byte for byte."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -40,13 +40,13 @@ def _record(golden: dict[str, Any]) -> Record:
 
 
 def test_every_event_type_has_a_golden_record() -> None:
-    """A new type of the catalogue needs one; a file that is no type is a mistake."""
+    """The golden records are exactly the event types of the catalogue."""
     assert GOLDEN.keys() == {name.removeprefix(TYPE_PREFIX) for name in {*MODELS, UNREADABLE}}
 
 
 @pytest.mark.parametrize("kind", TYPED)
 def test_reading_and_writing_a_golden_record_changes_nothing(kind: str) -> None:
-    """Reader and writer agree with the file: header names and order, field names and order, formats of times."""
+    """Reading and writing a golden record keeps header and field names, their order, and the formats of times."""
     golden = GOLDEN[kind]
 
     received = event_parser(MODELS)(_record(golden))
@@ -59,7 +59,7 @@ def test_reading_and_writing_a_golden_record_changes_nothing(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", TYPED)
 def test_a_newer_producer_breaks_no_consumer(kind: str) -> None:
-    """Unknown fields, codes and headers are read past."""
+    """A consumer ignores unknown fields, codes and headers of a newer producer."""
     golden = GOLDEN[kind]
     newer = golden | {
         "value": golden["value"] | {"novel": {"deep": [1]}},
@@ -71,7 +71,7 @@ def test_a_newer_producer_breaks_no_consumer(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(GOLDEN))
 def test_the_cloudevents_sdk_reads_the_same(kind: str) -> None:
-    """An independent reader finds a valid CloudEvent with our attributes in it."""
+    """The CloudEvents SDK reads a valid CloudEvent with the same attributes."""
     record = _record(GOLDEN[kind])
 
     event = from_binary_event(KafkaMessage(dict(record.headers), record.key, record.value or b""))
@@ -86,7 +86,7 @@ def test_the_cloudevents_sdk_reads_the_same(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KEPT_FOR_EVER)
 def test_what_is_kept_for_ever_tells_of_nobody(kind: str) -> None:
-    """No reporter, text, landmark, exact place or reference of the golden report is in any lifecycle fact."""
+    """No lifecycle fact has the reporter, text, landmark, exact place or reference of the golden report."""
     report = GOLDEN["report.submitted.v1"]["value"]
     canaries = [
         report["text"],
@@ -103,7 +103,7 @@ def test_what_is_kept_for_ever_tells_of_nobody(kind: str) -> None:
 
 
 async def test_the_router_writes_the_golden_records() -> None:
-    """What the router makes of the golden report is the golden assignment and the golden decision."""
+    """The router turns the golden report into the golden assignment and the golden decision."""
     now = datetime(2026, 11, 20, 3, tzinfo=UTC) + timedelta(milliseconds=180)
     table = load_routing_table(PACKAGED, default_taxonomy())
     metrics = RouterMetrics(CollectorRegistry(), Lane.EMERGENCY)
@@ -117,8 +117,8 @@ async def test_the_router_writes_the_golden_records() -> None:
 
 def _described(record: OutgoingRecord) -> dict[str, Any]:
     headers = {name: value.decode() for name, value in record.headers}
-    said = {"topic": record.topic, "key": record.key.decode(), "headers": headers, "value": json.loads(record.value)}
-    return _without_span(said)
+    written = {"topic": record.topic, "key": record.key.decode(), "headers": headers, "value": json.loads(record.value)}
+    return _without_span(written)
 
 
 def _without_span(golden: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _without_span(golden: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_headers_are_text_in_a_stable_order() -> None:
-    """Attributes survive their way through the headers."""
+    """Attributes are unchanged after a round trip through the headers, whose order is stable."""
     golden = GOLDEN["report.assigned.v1"]["headers"]
 
     assert dict(headers_of(attributes_of(golden))) == {name: value.encode() for name, value in golden.items()}

@@ -1,4 +1,4 @@
-"""The JSON Schemas of the events: committed, current, and never changed in a way that breaks somebody."""
+"""The JSON Schemas of the events are committed, current, and changed only compatibly."""
 
 import json
 from collections.abc import Callable
@@ -20,12 +20,12 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def test_the_committed_schemas_are_current() -> None:
-    """``schemas/`` says what the models say; else run ``laksa schemas``."""
+    """``schemas/`` equals the output of ``laksa schemas``."""
     assert schemas.stale_files() == []
 
 
 def test_the_check_names_what_is_not_current(tmp_path: Path) -> None:
-    """A changed, a missing and a left-over file are each named; writing mends all three."""
+    """The check names a changed, a missing and a left-over file, and writing the schemas corrects all three."""
     schemas.write_files(tmp_path)
     (tmp_path / "report.routed.v1.json").write_text("{}")
     (tmp_path / "report.ended.v1.json").unlink()
@@ -38,7 +38,7 @@ def test_the_check_names_what_is_not_current(tmp_path: Path) -> None:
 
 
 def test_every_event_type_has_a_schema() -> None:
-    """Each type of the catalogue but the raw one, and the departments' answer."""
+    """Each event type except the raw one has a schema, and so has the departments' update."""
     wanted = {name.removeprefix(TYPE_PREFIX) for name in MODELS} | {"department.answer"}
 
     assert {path.stem for path in schemas.DIRECTORY.glob("*.json")} == wanted
@@ -47,7 +47,7 @@ def test_every_event_type_has_a_schema() -> None:
 
 @pytest.mark.parametrize("released", sorted(RELEASED.glob("*.json")), ids=lambda path: path.stem)
 def test_no_schema_changed_incompatibly_since_the_release(released: Path) -> None:
-    """Optional additions only; anything else is a new event type with a new version in its name."""
+    """Since the release, schemas have only optional additions; other changes need a new event type and version."""
     old = json.loads(released.read_text())
 
     assert released.stem in schemas.BODIES, "an event type that was released cannot vanish"
@@ -55,7 +55,7 @@ def test_no_schema_changed_incompatibly_since_the_release(released: Path) -> Non
 
 
 def test_the_release_knows_every_type() -> None:
-    """A new event type joins the baseline with its first release: run the generator with ``--directory`` on it."""
+    """Every event type is in the baseline; add a new one with ``laksa schemas --directory`` at its first release."""
     assert {path.stem for path in RELEASED.glob("*.json")} == set(schemas.BODIES)
 
 
@@ -83,7 +83,7 @@ def _forget(schema: dict[str, Any], name: str) -> None:
     ],
 )
 def test_an_optional_addition_is_compatible(change: Change) -> None:
-    """What old consumers ignore and old events need not have may be added."""
+    """Optional fields and objects may be added."""
     new = deepcopy(SUBMITTED)
     change(new)
 
@@ -115,7 +115,7 @@ def test_an_optional_addition_is_compatible(change: Change) -> None:
     ],
 )
 def test_the_check_refuses_what_would_break_somebody(change: Change, direction: str) -> None:
-    """The test above could fail: each incompatible change is refused, with the direction in which it breaks."""
+    """The check refuses each incompatible change and names the direction in which it breaks."""
     new = deepcopy(SUBMITTED)
     change(new)
 

@@ -1,1 +1,1 @@
-"""What a deployment needs once: secrets, certificates, topics, users and access rules of a Kafka cluster."""
+"""One-time setup of a deployment: secrets, certificates, topics, users and ACLs of a Kafka cluster."""

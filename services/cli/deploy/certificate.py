@@ -1,4 +1,4 @@
-"""A certificate for the demo call centre: reports travel encrypted beyond this machine, in a demo too."""
+"""A certificate for the demo call centre, because reports are encrypted between machines, also in a demo."""
 
 import shutil
 import subprocess
@@ -9,15 +9,15 @@ from pathlib import Path
 from services.cli.layout import write_private
 from shared.errors import ConfigurationError
 
-DAYS = 825  # the longest that clients accept
+DAYS = 825  # the longest validity that clients accept
 SECONDS = 60
 
 
 def make_certificate(certificate: Path, key: Path, names: Sequence[str], addresses: Sequence[str]) -> None:
-    """Write a self-signed certificate for these names and addresses, and its key; whoever trusts it trusts it alone.
+    """Write a self-signed certificate for these names and addresses, and its key. It cannot sign other certificates.
 
     Raises:
-        ConfigurationError: there is no openssl here, or it refuses; the message says what to do.
+        ConfigurationError: openssl is missing or fails; the message says what to do.
     """
     openssl = shutil.which("openssl")
     if openssl is None:
@@ -33,7 +33,7 @@ def make_certificate(certificate: Path, key: Path, names: Sequence[str], address
             "extendedKeyUsage=serverAuth",
         ):
             command += ["-addext", extension]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603  # our own command line
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603  # fixed
         if done.returncode != 0:
             raise ConfigurationError(f"openssl could not make a certificate: {done.stderr.strip().splitlines()[-1:]}")
         write_private(key, made_key.read_text(encoding="ascii"))

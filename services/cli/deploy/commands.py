@@ -15,14 +15,14 @@ topics_app = typer.Typer(
     no_args_is_help=True,
 )
 Partitions = Annotated[
-    int | None, typer.Option(min=1, help="Partitions of the topics that all reports share; default: 12")
+    int | None, typer.Option(min=1, help="Partitions of the topics that carry all reports; default: 12")
 ]
 
 
 def secrets_command() -> None:
-    """Make what docker-compose.yml needs and is missing: .env, and keys and users in deploy/secrets.
+    """Create what docker-compose.yml needs and is missing: .env, and keys and users in deploy/secrets.
 
-    Files that exist are not written again.
+    Existing files are not overwritten.
     """
     from services.cli.deploy.deploy_secrets import default_deployment, make_secrets
 
@@ -31,16 +31,16 @@ def secrets_command() -> None:
 
 
 def migrate_command(
-    service: Annotated[Literal["notifier", "stats"], typer.Argument(help="Whose tables LAKSA_DATABASE_URL holds")],
+    service: Annotated[Literal["notifier", "stats"], typer.Argument(help="Service of the tables")],
 ) -> None:
-    """Bring the tables of LAKSA_DATABASE_URL to the newest revision; services only check it, and never migrate."""
+    """Migrate the tables of LAKSA_DATABASE_URL to the newest revision; services only check the revision."""
     from services.cli.other_program import become
 
     become(f"services.{service}.migrate")
 
 
 def rebuild_command() -> None:
-    """Make all counts of stats anew from the facts in LAKSA_DATABASE_URL, with the settings of stats, and end."""
+    """Rebuild all counts of stats from the facts in LAKSA_DATABASE_URL, with the settings of stats."""
     from services.cli.other_program import become
 
     become("services.stats", ["--rebuild"])
@@ -51,9 +51,9 @@ def topics_apply_command(
     users: Annotated[Path | None, typer.Option(help="YAML file of passwords, users: {name: password}")] = None,
     partitions: Partitions = None,
 ) -> None:
-    """Make what is missing; nothing is ever removed. Run it again as often as you like.
+    """Create what is missing; nothing is ever removed, and a repeat is safe.
 
-    Ends with 1 where something differs that this command does not change, and says what to do about it.
+    Exits with 1 if something differs that this command does not change, and says what to do.
     """
     with _topics_client():
         from services.cli.deploy.topics_command import apply
@@ -64,7 +64,7 @@ def topics_apply_command(
 
 @topics_app.command("check")
 def topics_check_command(partitions: Partitions = None) -> None:
-    """Change nothing; end with 1 and a line for each topic, user or ACL that is not as it should be."""
+    """Change nothing; exit with 1 and print a line for each topic, user or ACL that differs."""
     with _topics_client():
         from services.cli.deploy.topics_command import check
 

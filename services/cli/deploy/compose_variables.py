@@ -1,4 +1,4 @@
-"""Every variable that docker-compose.yml reads from `.env`: what it means, and what it is where nobody says otherwise.
+"""Every variable that docker-compose.yml reads from `.env`, with its meaning and its default.
 
 The generator of `.env`, `.env.example` and the tests all read this one list.
 """
@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 PASSWORD_BYTES = 24
-IMAGE_UID = 10_001  # what the image uses where its builder is root: a container of ours never runs as root
+IMAGE_UID = 10_001  # the image's user if the builder is root: the project's containers never run as root
 
-# Kafka's principals with a password in `.env`, and the variable that holds it. `node` and `admin` speak PLAIN, the
-# others are users of the cluster and stand in kafka-users.yaml too.
-ADMIN_USER = "admin"  # as in services.cli.run.embedded_kafka.config, which an image has no packages to load
+# Kafka's principals with a password in `.env`, and its variable. `node` and `admin` use PLAIN; the others are users of
+# the cluster and are in kafka-users.yaml too.
+ADMIN_USER = "admin"  # as in services.cli.run.embedded_kafka.config, which cannot be imported in the image
 NODE_USERS = {"node": "KAFKA_NODE_PASSWORD", ADMIN_USER: "KAFKA_ADMIN_PASSWORD"}
 SERVICE_USERS = {
     "intake": "KAFKA_INTAKE_PASSWORD",
@@ -33,7 +33,7 @@ DATABASE_ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable. ``make`` makes a value for `.env`; without it the default stands in the compose file."""
+    """One variable. ``make`` generates its value for `.env`; without it the compose file has the default."""
 
     name: str
     meaning: str
@@ -42,7 +42,7 @@ class Variable:
 
 
 def new_password() -> str:
-    """A password that needs no quoting anywhere: it stands in URLs, YAML and Kafka's login settings."""
+    """A password that needs no quoting in URLs, YAML and Kafka's login settings."""
     return secrets.token_urlsafe(PASSWORD_BYTES)
 
 
@@ -52,17 +52,17 @@ def new_cluster_id() -> str:
 
 
 def container_uid() -> str:
-    """The user that the containers of this project run as: who owns the secret files, or never root."""
+    """The user id of the project's containers: the owner of the secret files, but never root."""
     return str(os.getuid() or IMAGE_UID)
 
 
 def container_gid() -> str:
-    """Its group."""
+    """The group id of the project's containers."""
     return str(os.getgid() if os.getuid() else IMAGE_UID)
 
 
 def variables() -> tuple[Variable, ...]:
-    """All of them, in the order in which `.env` has them."""
+    """All variables, in their order in `.env`."""
     return (
         Variable("KAFKA_CLUSTER_ID", "The cluster's id; a formatted node refuses every other one", make=new_cluster_id),
         *(

@@ -1,6 +1,6 @@
-"""``laksa secrets``: make whatever docker-compose.yml needs and is not there yet: `.env`, keys, users, a certificate.
+"""``laksa secrets``: creates what docker-compose.yml needs and is missing: `.env`, keys, users, a certificate.
 
-Nothing that is there is written again: a person may have changed it. All files are readable by their owner alone.
+Existing files are not overwritten, because a person may have changed them. All files are readable by their owner only.
 """
 
 import os
@@ -29,23 +29,23 @@ FOLDER_MODE = 0o700
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where the files of one installation lie."""
+    """The files of one installation."""
 
     root: Path
 
     @property
     def environment(self) -> Path:
-        """What docker compose reads by itself."""
+        """The `.env` file, which docker compose reads."""
         return self.root / ".env"
 
     @property
     def secrets(self) -> Path:
-        """What is mounted into the containers, and is in no commit."""
+        """The folder that is mounted into the containers and ignored by git."""
         return self.root / "deploy" / "secrets"
 
 
 def make_secrets(deployment: Deployment, console: Console) -> int:
-    """Make what is missing, and say what was made. Returns the exit status.
+    """Create what is missing and print the names. Returns the exit status.
 
     Raises:
         ConfigurationError: a file cannot be used or written; the message names it.
@@ -59,12 +59,12 @@ def make_secrets(deployment: Deployment, console: Console) -> int:
     for path in made:
         console.print(f"made {path.relative_to(deployment.root)}", highlight=False, soft_wrap=True)
     if not made:
-        console.print("all secrets are there already", highlight=False)
+        console.print("all secrets exist already", highlight=False)
     return 0
 
 
 def read_environment(path: Path) -> dict[str, str]:
-    """The variables of an `.env` as the generator writes it: ``NAME=value`` a line, ``#`` starts a comment."""
+    """Read the variables of an `.env`: ``NAME=value`` on each line, ``#`` starts a comment."""
     lines = path.read_text(encoding="utf-8").splitlines()
     pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
     return {name.strip(): value.strip() for name, _, value in pairs}
@@ -98,27 +98,27 @@ def _make(deployment: Deployment) -> Iterator[Path]:
 
 
 def _complete_environment(path: Path) -> bool:
-    """Add the variables that are missing; the lines that are there stay. Whether there was anything to do."""
+    """Append the missing variables and keep the existing lines; returns whether any was missing."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     known = read_environment(path) if path.exists() else {}
-    missing = [one for one in variables() if one.make is not None and not known.get(one.name)]
+    missing = [variable for variable in variables() if variable.make is not None and not known.get(variable.name)]
     if not missing:
         return False
     lines = text.splitlines()
-    # a name that stands there without a value would win over the line added for it
-    empty = {one.name for one in missing}
+    # an existing line without a value would take precedence over the added line
+    empty = {variable.name for variable in missing}
     lines = [line for line in lines if line.partition("=")[0].strip() not in empty]
     if not known:
-        lines += ["# Read by docker compose. Made by `laksa secrets`; .env.example says what may stand here."]
-    for one in missing:
-        value = one.make() if one.make is not None else one.default
-        lines += [f"# {one.meaning}", f"{one.name}={value}"]
+        lines += ["# Read by docker compose. Made by `laksa secrets`; .env.example describes the variables."]
+    for variable in missing:
+        value = variable.make() if variable.make is not None else variable.default
+        lines += [f"# {variable.meaning}", f"{variable.name}={value}"]
     write_private(path, "\n".join(lines) + "\n")
     return True
 
 
 def _users_file(passwords: Mapping[str, str]) -> str:
-    """The users of the cluster: services with their passwords of `.env`, channels and departments with their own."""
+    """The users of the cluster: services with their passwords of `.env`, channels and departments with new ones."""
     users = {user: passwords[name] for user, name in SERVICE_USERS.items()}
     users |= {f"channel-{name}": new_password() for name in Channel}
     users |= {f"opd-{code.lower()}": new_password() for code in default_taxonomy().opds}
@@ -126,7 +126,7 @@ def _users_file(passwords: Mapping[str, str]) -> str:
 
 
 def _compare_passwords(users_file: Path, passwords: Mapping[str, str]) -> None:
-    """Raise where a service's password stands in both places and is not the same."""
+    """Raise if a service's passwords in both files differ."""
     document = read_yaml(users_file)
     if document.faults:
         raise invalid_file(users_file, document.faults, given_by="deploy/secrets")
@@ -143,7 +143,7 @@ def _compare_passwords(users_file: Path, passwords: Mapping[str, str]) -> None:
 
 
 def _hand_over(deployment: Deployment) -> None:
-    """As root: give the files to the user that the containers run as, which otherwise could not read them."""
+    """As root: make the containers' user the owner of the files, which it could not read otherwise."""
     if os.getuid() != 0:
         return
     named = read_environment(deployment.environment)
@@ -154,5 +154,5 @@ def _hand_over(deployment: Deployment) -> None:
 
 
 def default_deployment() -> Deployment:
-    """This checkout."""
+    """The deployment of this checkout."""
     return Deployment(PROJECT)

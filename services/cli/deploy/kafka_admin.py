@@ -1,6 +1,6 @@
-"""What aiokafka's admin client cannot do: users, rules of access, and changing some settings of a topic only.
+"""Administration that aiokafka does not offer: users, ACLs, and changing single settings of a topic.
 
-By confluent-kafka, which only this command loads. Its calls block: use them in a thread.
+It uses confluent-kafka, which only this command imports. The calls block: run them in a thread.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -30,7 +30,7 @@ from shared.messaging.access import Grant, Match, Operation, Resource
 from shared.settings import KafkaSettings
 
 TIMEOUT_S = 30.0
-SCRAM_ITERATIONS = 8192  # twice the least that Kafka takes
+SCRAM_ITERATIONS = 8192  # twice Kafka's minimum
 ANYBODY = "*"
 
 T = TypeVar("T")
@@ -52,18 +52,18 @@ OPERATIONS: Mapping[Operation, AclOperation] = MappingProxyType(
 
 
 class KafkaAdmin:
-    """Asks and changes one cluster.
+    """Reads and changes the users, ACLs and topic settings of one cluster.
 
     Every call raises:
         BrokerUnavailable: Kafka does not answer.
-        ConfigurationError: this user may not do that, or Kafka has no rules of access at all.
+        ConfigurationError: this user lacks the permission, or the cluster has no authorizer.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._client = AdminClient(client_options(settings))
 
     def grants(self) -> set[Grant]:
-        """All rules that allow something, as far as our table can say them; others are somebody else's."""
+        """All ACLs that allow an operation in the form of the project's table; others are ignored."""
         everything = AclBindingFilter(
             ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
         )
@@ -71,29 +71,29 @@ class KafkaAdmin:
         return {grant for binding in found if (grant := _grant_of(binding)) is not None}
 
     def grant(self, grants: Iterable[Grant]) -> None:
-        """Make rules; those that are there already stay."""
+        """Create ACLs; existing ACLs stay."""
         bindings = [_binding(grant) for grant in grants]
         for future in self._client.create_acls(bindings, request_timeout=TIMEOUT_S).values():
             _result(future)
 
     def users(self) -> set[str]:
-        """Who has a SCRAM-SHA-512 password."""
+        """The users with a SCRAM-SHA-512 password."""
         found = _answer(lambda: self._client.describe_user_scram_credentials(request_timeout=TIMEOUT_S))
         return {
             name
             for name, described in found.items()
-            if any(one.mechanism == ScramMechanism.SCRAM_SHA_512 for one in described.scram_credential_infos)
+            if any(info.mechanism == ScramMechanism.SCRAM_SHA_512 for info in described.scram_credential_infos)
         }
 
     def set_passwords(self, passwords: Mapping[str, str]) -> None:
-        """Give users these passwords; who is connected stays connected."""
+        """Set the passwords of users; open connections stay open."""
         how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
         wanted = [UserScramCredentialUpsertion(user, how, word.encode()) for user, word in passwords.items()]
         for future in self._client.alter_user_scram_credentials(wanted, request_timeout=TIMEOUT_S).values():
             _result(future)
 
     def configure_topics(self, settings: Mapping[str, Mapping[str, str]]) -> None:
-        """Change these settings of these topics, and no others."""
+        """Change only these settings of these topics."""
         wanted = [
             ConfigResource(
                 ResourceType.TOPIC,
@@ -110,11 +110,11 @@ class KafkaAdmin:
 
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
-    """How confluent-kafka reaches this Kafka."""
+    """The connection options of confluent-kafka."""
     options: dict[str, Any] = {
         "bootstrap.servers": settings.bootstrap_servers,
         "security.protocol": settings.security_protocol,
-        "log_level": 2,  # its own lines on stderr: critical ones only, the rest comes as an error
+        "log_level": 2,  # only critical lines on stderr; other faults are raised as errors
     }
     if settings.ssl_ca_file is not None:
         options["ssl.ca.location"] = settings.ssl_ca_file

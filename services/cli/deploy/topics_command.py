@@ -1,4 +1,4 @@
-"""``laksa topics``: bring a Kafka's users, topics and rules of access in order, or only say what is not."""
+"""``laksa topics``: applies or checks the users, topics and ACLs of a Kafka cluster."""
 
 import asyncio
 import time
@@ -22,10 +22,10 @@ from shared.messaging.topic_admin import TopicSpec, admin_client, create_topics,
 from shared.settings import KafkaSettings
 from shared.yaml_files import load_yaml_model
 
-TAKE_OVER_SECONDS = 60.0  # a second or two where nodes are idle
-LOOKS = 5  # in a row, because each asks any one of the nodes, and one may be seconds behind the others
+TAKE_OVER_SECONDS = 60.0  # takes a second or two if the nodes are idle
+LOOKS = 5  # in a row, because each check reads from an arbitrary node, which may be seconds behind the others
 LOOK_SECONDS = 0.2
-SHORTEST_PASSWORD = 16  # characters; a generator makes them
+SHORTEST_PASSWORD = 16  # characters; passwords are generated
 
 
 def _known_user(name: str) -> str:
@@ -47,15 +47,15 @@ class UsersFile(BaseModel):
 async def apply(
     given: KafkaSettings | None, console: Console, *, users_file: Path | None = None, wide: int | None = None
 ) -> int:
-    """Make what is missing and return 0; 1 where something differs that is not changed from here.
+    """Create what is missing and return 0; 1 if something differs that this command does not change.
 
-    It is the Kafka of the environment where none is given.
+    Without ``settings`` it uses the Kafka of the environment.
 
-    Safe to run again and beside running services. Users first, so that who is told a password can use it at once.
+    Safe to repeat, also while services run. Users are created first, so that their passwords work at once.
 
     Raises:
-        ConfigurationError: this user may not, or the users file cannot be used.
-        BrokerUnavailable: Kafka does not answer; what was made stays, run it again.
+        ConfigurationError: this user lacks the permission, or the users file is not valid.
+        BrokerUnavailable: Kafka does not answer; completed changes stay, and a repeat is safe.
     """
     settings, wide = given or required(KafkaSettings), wide or topic_specs.WIDE
     passwords = read_users(users_file) if users_file is not None else {}
@@ -74,10 +74,10 @@ async def apply(
 
 
 async def check(given: KafkaSettings | None, console: Console, *, wide: int | None = None) -> int:
-    """Change nothing; return 0 where all is as the code says, else 1 and a line for each thing that is not.
+    """Change nothing; return 0 if the cluster matches the code, else print a line for each difference and return 1.
 
     Raises:
-        ConfigurationError: this user may not look.
+        ConfigurationError: this user may not read the configuration.
         BrokerUnavailable: Kafka does not answer.
     """
     settings, wide = given or required(KafkaSettings), wide or topic_specs.WIDE
@@ -92,10 +92,10 @@ async def check(given: KafkaSettings | None, console: Console, *, wide: int | No
 
 
 def read_users(file: Path) -> dict[str, str]:
-    """The passwords by user of a YAML file ``users: {name: password}``.
+    """Read the passwords by user from a YAML file ``users: {name: password}``.
 
     Raises:
-        ConfigurationError: it cannot be read or is not valid; every fault is listed, no password is quoted.
+        ConfigurationError: the file cannot be read or is not valid; every fault is listed, no password is quoted.
     """
     return load_yaml_model(file, UsersFile, given_by="--users").users
 
@@ -145,10 +145,10 @@ async def _change(settings: KafkaSettings, plan: Plan) -> None:
 
 
 async def _until_done(settings: KafkaSettings, wide: int, *, protected: bool) -> list[str]:
-    """Wait until the nodes have taken over what was changed, and return what was not changed on purpose.
+    """Wait until all nodes show the changes, and return the differences that were not changed on purpose.
 
     Raises:
-        BrokerUnavailable: they have not in time.
+        BrokerUnavailable: the changes are not visible in time.
     """
     give_up = time.monotonic() + TAKE_OVER_SECONDS
     looks = 0

@@ -1,4 +1,4 @@
-"""What has to change on Kafka so that it is as the code says, and what must not be changed. Pure."""
+"""Plans the changes that make a cluster match the code, and names differences that must not be changed. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ FOR_EVER = -1
 
 @dataclass
 class TopicPlan:
-    """What to do about topics. ``refused`` are sentences for the person: nothing is ever taken away."""
+    """The changes of topics. ``refused`` are sentences for the operator: nothing is ever removed."""
 
     create: list[TopicSpec] = field(default_factory=list)
     grow: dict[str, int] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class TopicPlan:
 
 @dataclass(frozen=True, slots=True)
 class AccessPlan:
-    """Rules to make, and rules of our own principals that the code does not know; those are left, and told."""
+    """ACLs to create, and ACLs of the project's principals that the code does not know, which are only reported."""
 
     grant: Sequence[Grant] = ()
     unknown: Sequence[Grant] = ()
@@ -52,23 +52,23 @@ class AccessPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that is not as the code says."""
+    """All differences between the cluster and the code."""
 
     topics: TopicPlan
     access: AccessPlan
 
     @property
     def is_to_do(self) -> bool:
-        """True where something is to be changed; what must not be changed does not count."""
+        """True if there is something to change; refused differences do not count."""
         return bool(self.topics.create or self.topics.grow or self.topics.configure or self.access.grant)
 
     def differences(self) -> list[str]:
-        """One sentence for each thing."""
+        """One sentence for each difference."""
         return [*self.topics.differences(), *self.access.differences()]
 
 
 def plan_topics(wanted: Iterable[TopicSpec], found: Mapping[str, FoundTopic]) -> TopicPlan:
-    """Compare topics as they should be with topics as they are."""
+    """Compare the specified topics with the existing ones."""
     plan = TopicPlan()
     for spec in wanted:
         topic = found.get(spec.name)
@@ -82,7 +82,7 @@ def plan_topics(wanted: Iterable[TopicSpec], found: Mapping[str, FoundTopic]) ->
 
 
 def plan_access(wanted: Iterable[Grant], found: Iterable[Grant]) -> AccessPlan:
-    """Compare rules as they should be with rules as they are. Principals that are not ours are not looked at."""
+    """Compare the specified ACLs with the existing ones. Principals of others are ignored."""
     wanted, found = set(wanted), set(found)
     ours = {grant.principal for grant in wanted}
     unknown = (grant for grant in found - wanted if grant.principal in ours)

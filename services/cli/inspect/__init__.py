@@ -1,1 +1,1 @@
-"""Commands that look at a running pipeline: one report's life, a department's topic."""
+"""Commands that inspect a running pipeline: the history of a report, a department's topic, the processes."""

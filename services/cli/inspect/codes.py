@@ -8,7 +8,7 @@ from rich.table import Table
 from shared.domain.lanes import Channel, Lane, Mode, lane_of
 from shared.domain.taxonomy import Category, default_taxonomy
 
-PIPE_WIDTH = 200  # columns; in a pipe no line may be cut, so that grep and awk see all of it
+PIPE_WIDTH = 200  # columns; in a pipe no line is cut, so that grep and awk get whole lines
 
 
 def category_table() -> Table:
@@ -20,7 +20,7 @@ def category_table() -> Table:
 
 
 def lane_text(category: Category) -> str:
-    """The lane of a live report; where a 112 call takes another one, both."""
+    """The lane of a live report; both lanes if a 112 call takes another."""
     of_call, of_report = _lane(category, Channel.CALL_112), _lane(category, Channel.LAKSA)
     return of_report if of_call is of_report else f"{of_report}, from 112 {of_call}"
 
@@ -36,7 +36,7 @@ def opd_table() -> Table:
 
 
 def print_table(table: Table, console: Console | None = None) -> None:
-    """Print it as wide as the terminal, or with whole lines into a pipe."""
+    """Print a table in the width of the terminal, or with whole lines into a pipe."""
     console = console or Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=PIPE_WIDTH, file=console.file)

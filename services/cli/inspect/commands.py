@@ -1,4 +1,4 @@
-"""The commands that look at a running pipeline, and at the codes that reports use."""
+"""The commands that inspect a running pipeline, and list the codes of reports."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 def report_command(
     text: Annotated[str, typer.Option(help="What the citizen writes or the caller says")],
     category: Annotated[str | None, typer.Option(help="A code like INF-PJU; without one the Live Room triages")] = None,
-    channel: Annotated[Channel, typer.Option(help="The channel it comes from; 112 makes it a call")] = Channel.LAKSA,
+    channel: Annotated[Channel, typer.Option(help="The channel of the report; 112 makes it a call")] = Channel.LAKSA,
     kecamatan: Annotated[str | None, typer.Option(help="A code like KARAWACI")] = None,
-    landmark: Annotated[str | None, typer.Option(help="Where it is, in words")] = None,
+    landmark: Annotated[str | None, typer.Option(help="The place, in words")] = None,
     name: Annotated[str | None, typer.Option(help="The reporter's name")] = None,
     phone: Annotated[str | None, typer.Option(help="The reporter's number, e.g. +6280012345678")] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the acknowledgement")] = 60.0,
 ) -> None:
-    """Send one report to the pipeline that runs here and show its life, live, up to the acknowledgement.
+    """Send one report to the running pipeline and show its history live, until it is acknowledged.
 
     [bold]laksa report --category INF-PJU --text "Lampu jalan padam di Jl. Veteran"[/bold]
-    [bold]laksa categories[/bold] lists the codes. Flags that intake gives are shown with their meanings.
-    Ends with 0 once the department in charge has acknowledged, with 1 if that takes too long or intake refuses.
+    [bold]laksa categories[/bold] lists the codes. The flags of intake are shown with their meanings.
+    Exits with 0 once the department in charge has acknowledged, with 1 on a timeout or if intake refuses.
     """
     from services.cli.inspect.reporting import Draft, follow_report
 
@@ -37,13 +37,13 @@ def report_command(
 
 def tail_command(
     opd: Annotated[str, typer.Option(help="The department's code, e.g. DISHUB; `laksa opds` lists them")],
-    lane: Annotated[Lane | None, typer.Option(help="Only this lane; else both")] = None,
-    new: Annotated[bool, typer.Option("--new", help="Only what arrives from now on")] = False,
-    follow: Annotated[bool, typer.Option(help="Stay and wait for more")] = True,
+    lane: Annotated[Lane | None, typer.Option(help="Only this lane; default: both")] = None,
+    new: Annotated[bool, typer.Option("--new", help="Only records from now on")] = False,
+    follow: Annotated[bool, typer.Option(help="Wait for further records")] = True,
 ) -> None:
-    """Show what a department that subscribes to its topic sees: the report, its role, and why it was routed there.
+    """Show the records of a department's topic: the report, the department's role, and the reason of the routing.
 
-    It reads beside the real subscribers: no offsets are committed, nobody misses anything.
+    It commits no offsets, so it does not affect the department's own consumers.
     """
     from services.cli.inspect.tailing import tail
 
@@ -52,9 +52,9 @@ def tail_command(
 
 
 def status_command() -> None:
-    """Show each process of `laksa run`: whether it is alive and ready, why not, and how many records wait.
+    """Show each process of `laksa run`: alive, ready (or why not), and the number of waiting records.
 
-    Ends with 1 where a process is not ready or nothing runs.
+    Exits with 1 if a process is not ready or nothing runs.
     """
     from services.cli.inspect.status import show_status
 
@@ -70,7 +70,7 @@ def categories_command() -> None:
 
 
 def opds_command() -> None:
-    """List the departments: code, name, kind, and how many categories each is in charge of."""
+    """List the departments: code, name, kind, and the number of categories that each is in charge of."""
     from services.cli.inspect.codes import opd_table, print_table
 
     print_table(opd_table())

@@ -1,4 +1,4 @@
-"""``laksa report``: send one report and watch its life up to the acknowledgement."""
+"""``laksa report``: sends one report and shows its history until the acknowledgement."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ SEND_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the person typed."""
+    """The options of the command."""
 
     text: str
     category: str | None
@@ -38,14 +38,14 @@ class Draft:
     phone: str | None
 
     def request(self) -> ReferenceRequest:
-        """The request that the channel would send."""
-        place = {"kecamatan": self.kecamatan, "landmark": self.landmark}
+        """The path and the body of the channel's request."""
+        location = {"kecamatan": self.kecamatan, "landmark": self.landmark}
         person = {"name": self.name, "phone": self.phone}
         is_call = self.channel is Channel.CALL_112
         body: dict[str, Any] = {
             "category": self.category,
             "text": self.text,
-            "place": _known(place),
+            "place": _known(location),
             "caller" if is_call else "reporter": _known(person),
         }
         if is_call:
@@ -54,11 +54,11 @@ class Draft:
 
 
 async def follow_report(draft: Draft, layout: Layout, console: Console, seconds: float) -> int:
-    """Send it and show its life; 0 once its owner has acknowledged, 1 if that takes longer than given.
+    """Send a report and show its history; 0 once its owner has acknowledged, 1 after the time limit.
 
     Raises:
-        Refused: intake says no.
-        LaksaError: nothing runs here, or intake does not answer.
+        Refused: intake refuses the report.
+        LaksaError: nothing runs on this data folder, or intake does not answer.
     """
     info = read_run_file(layout)
     async with aiohttp.ClientSession() as session:
@@ -97,24 +97,24 @@ async def _follow(door: FrontDoor, report_id: str, console: Console, seconds: fl
 
 
 def flag_lines(accepted: Mapping[str, Any]) -> list[Text]:
-    """One line for each flag of intake's answer, with its meaning."""
+    """One line for each flag in intake's response, with its meaning."""
     flags = accepted.get("flags") or []
     return [Text(printable(f"flag {flag}: {meaning_of(str(flag))}"), style="yellow") for flag in flags]
 
 
 def is_settled(report: Mapping[str, Any]) -> bool:
-    """Whether nothing more is to be waited for: the owner has acknowledged, or the report ended at the router."""
+    """Whether the wait is over: the owner has acknowledged, or the report ended at the router."""
     return report.get("outcome") in {"ended", "rejected"} or is_acknowledged(report)
 
 
 def is_acknowledged(report: Mapping[str, Any]) -> bool:
-    """Whether the department in charge has acknowledged; those that are only informed do not count."""
+    """Whether the department in charge has acknowledged; informed departments do not count."""
     owners = [target for target in report["targets"] if target["role"] == "owner"]
     return any(push["state"] == "acknowledged" for target in owners for push in target["deliveries"])
 
 
 def life_of(report: Mapping[str, Any] | None) -> RenderableType:
-    """Where a report stands: what happened, and each department's deliveries."""
+    """Render the state of a report: its history, and each department's deliveries."""
     if report is None:
         return Text("on its way to the router …", style="dim")
     head = Text(printable(f"{report['status']} ({report['public_status']})"), style="bold")
@@ -152,7 +152,7 @@ def _last_word(report: Mapping[str, Any] | None, console: Console, seconds: floa
 
 
 def _cell(value: object) -> Text:
-    return Text(printable(str(value)))  # a plain string would be read as markup
+    return Text(printable(str(value)))  # rich would parse a plain string as markup
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``laksa status``: which processes of this run are alive and ready, and how much is under way."""
+"""``laksa status``: shows which processes of this run are alive and ready, and the number of reports in transit."""
 
 import asyncio
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ READY = aiohttp.ClientTimeout(total=5)
 
 @dataclass(frozen=True, slots=True)
 class ProcessStatus:
-    """One process. ``is_ready`` is None where a process has no such question to answer, as Kafka has not."""
+    """One process. ``is_ready`` is None for a process without a readiness check, such as Kafka."""
 
     name: str
     pid: int | None
@@ -36,12 +36,12 @@ class ProcessStatus:
 
     @property
     def is_good(self) -> bool:
-        """Alive, and ready where that can be asked."""
+        """Alive, and ready if it has a readiness check."""
         return self.is_alive and self.is_ready is not False
 
 
 async def show_status(layout: Layout, console: Console) -> int:
-    """Print what runs; 0 where every process is ready, else 1.
+    """Print the processes; 0 if every process is ready, else 1.
 
     Raises:
         ConfigurationError: nothing runs on this data folder.
@@ -58,7 +58,7 @@ async def show_status(layout: Layout, console: Console) -> int:
 
 
 def status_table(processes: list[ProcessStatus]) -> Table:
-    """One line for each process; what is wrong is red."""
+    """One line for each process; faults are red."""
     table = Table("process", "pid", "alive", "ready", "reasons", box=None, pad_edge=False)
     for process in processes:
         ready = "-" if process.is_ready is None else _yes_or_no(process.is_ready)
@@ -71,9 +71,9 @@ def status_table(processes: list[ProcessStatus]) -> Table:
 
 
 def failed_checks(answer: Mapping[str, Any]) -> tuple[str, ...]:
-    """The reasons of a service that is not ready, from the body of ``/health/ready``."""
+    """The failed checks of a service, from the body of ``/health/ready``."""
     checks = answer.get("checks")
-    return tuple(f"{name}: {said}" for name, said in checks.items()) if isinstance(checks, dict) else ()
+    return tuple(f"{name}: {result}" for name, result in checks.items()) if isinstance(checks, dict) else ()
 
 
 async def _status(name: str, info: RunInfo, session: aiohttp.ClientSession) -> ProcessStatus:
@@ -117,5 +117,5 @@ async def _under_way(door: FrontDoor, info: RunInfo) -> str:
         return f"under way: unknown ({str(error) or type(error).__name__})"
 
 
-def _yes_or_no(value: bool) -> str:  # noqa: FBT001  # a word for a boolean
+def _yes_or_no(value: bool) -> str:  # noqa: FBT001  # formats a boolean
     return "yes" if value else "no"

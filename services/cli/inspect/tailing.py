@@ -1,6 +1,5 @@
-"""``laksa tail``: what a department that subscribes to its topic sees."""
+"""``laksa tail``: shows the records of a department's topic."""
 
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,15 +25,15 @@ QUIET_MS = 500
 
 
 async def tail(layout: Layout, console: Console, *, opd: str, lane: Lane | None, only_new: bool, follow: bool) -> int:
-    """Print a department's topics, oldest record first, for as long as wanted.
+    """Print the records of a department's topics, oldest first.
 
     Raises:
-        ConfigurationError: no such OPD, or nothing runs here.
+        ConfigurationError: the OPD is unknown, or nothing runs on this data folder.
         BrokerUnavailable: Kafka does not answer.
     """
     if opd.upper() not in default_taxonomy().opds:
         raise ConfigurationError(f"There is no OPD {opd}. There are: {', '.join(default_taxonomy().opds)}")
-    names = [topics.opd(opd, chosen) for chosen in ([lane] if lane else Lane)]
+    names = [topics.opd(opd, wanted) for wanted in ([lane] if lane else Lane)]
     settings = KafkaSettings(bootstrap_servers=read_run_file(layout).kafka)
     consumer = AIOKafkaConsumer(**connection_options(settings), enable_auto_commit=False)
     console.print(f"reading {', '.join(names)}" + (", Ctrl-C ends it" if follow else ""), style="dim")
@@ -61,7 +60,8 @@ async def _read(
     ends = await consumer.end_offsets(partitions)
     while follow or not await _has_reached(consumer, ends):
         batches = await consumer.getmany(timeout_ms=QUIET_MS)
-        for record in sorted(itertools.chain(*batches.values()), key=lambda record: record.timestamp):
+        arrived = [record for batch in batches.values() for record in batch]
+        for record in sorted(arrived, key=lambda record: record.timestamp):
             console.print(line_of(record), soft_wrap=True)
 
 
@@ -70,7 +70,7 @@ async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition,
 
 
 def line_of(record: ConsumerRecord) -> Text:
-    """One record as text: the headers that say what it is and why it came, then the report itself."""
+    """One record as text: the headers with its type and the reason of the routing, then the report itself."""
     headers = {name: printable(value) for name, value in text_headers(record.headers).items()}
     body = _body(record.value)
     line = Text()

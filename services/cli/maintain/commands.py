@@ -1,4 +1,4 @@
-"""The commands of developers and maintainers: what is generated from the code, and what is locked."""
+"""The commands of developers and maintainers: generated files, routing tables, and locked downloads."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,13 +9,11 @@ from rich.console import Console
 from services.cli.outcome import finish
 
 routing_app = typer.Typer(help="Check routing tables.", no_args_is_help=True)
-maintain_app = typer.Typer(
-    help="Lock what is fetched: the jars of Kafka, the web assets of the pages.", no_args_is_help=True
-)
+maintain_app = typer.Typer(help="Lock downloads: the jars of Kafka, the web assets of the pages.", no_args_is_help=True)
 
 
 def schemas_command(
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; end with 1 if a file is stale")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if a file is stale")] = False,
     directory: Annotated[Path | None, typer.Option(help="Default: schemas/ of this checkout")] = None,
 ) -> None:
     """Write the JSON Schemas of all event bodies from their models."""
@@ -36,12 +34,12 @@ def asyncapi_command(
 @routing_app.command("lint")
 def routing_lint_command(
     file: Annotated[Path, typer.Argument(help="The routing table to check")],
-    released: Annotated[Path | None, typer.Option(help="The one in use; default: the packaged one")] = None,
-    now: Annotated[str | None, typer.Option(help="Pretend that it is this time, with its UTC offset")] = None,
+    released: Annotated[Path | None, typer.Option(help="The table in use; default: the packaged one")] = None,
+    now: Annotated[str | None, typer.Option(help="Check as if it were this time, with its UTC offset")] = None,
 ) -> None:
-    """Check a routing table before it is released; ends with 1 and one line for each fault.
+    """Check a routing table before it is released; exits with 1 and one line for each fault.
 
-    A version that has started must not change: what was received while it was valid must be decided the same again.
+    A version that has started must not change, because reports received while it was valid must get the same decision.
     """
     from services.cli.other_program import become
 
@@ -66,9 +64,9 @@ def jars_lock_command(
 @maintain_app.command("vendor")
 def vendor_command(
     check: Annotated[bool, typer.Option("--check", help="Only compare the files with the lock; no network")] = False,
-    update: Annotated[bool, typer.Option("--update", help="Write new checksums, as npm gives, into the lock")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Write the new checksums of npm into the lock")] = False,
 ) -> None:
-    """Fetch the scripts and styles of the pages again, checked against their checksums. Needs npm."""
+    """Fetch the scripts and styles of the pages, checked against their checksums. Needs npm."""
     from services.cli.maintain.locked import vendor
 
     console = Console(highlight=False)

@@ -1,4 +1,4 @@
-"""``laksa schemas``: the files that are generated from the code."""
+"""``laksa schemas``: writes the files that are generated from the code."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from shared.events.schemas import DIRECTORY, stale_files, write_files
 
 
 def schemas(directory: Path | None, *, check: bool) -> int:
-    """Write the schemas, or with ``check`` only name those that are not current; the exit code."""
+    """Write the schemas, or with ``check`` only name stale ones; returns the exit code."""
     folder = directory or DIRECTORY
     if not check:
         write_files(folder)

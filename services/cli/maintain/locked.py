@@ -1,4 +1,4 @@
-"""``laksa maintain``: what is fetched and pinned by its checksum."""
+"""``laksa maintain``: locks downloads by their checksums."""
 
 from pathlib import Path
 
@@ -10,20 +10,20 @@ from shared.http.apidocs.vendor import check_files, fetch
 
 
 def jars_lock(console: Console, kafka: str, log4j: str, output: Path | None) -> int:
-    """Lock the jars of a Kafka version and say what was written.
+    """Lock the jars of a Kafka version and print the file.
 
     Raises:
-        BrokerError: Maven is missing or does not find them.
+        BrokerError: Maven is missing or does not find the jars.
     """
     console.print(write_lock(kafka, log4j, output or LOCK_FILE), markup=False, soft_wrap=True)
     return 0
 
 
 def vendor(console: Console, *, check: bool, update: bool) -> int:
-    """Fetch the web assets and name them, or with ``check`` name those that differ; the exit code.
+    """Fetch the web assets and name them, or with ``check`` name those that differ; returns the exit code.
 
     Raises:
-        ConfigurationError: npm is missing or failed, or a checksum is not the one in the lock.
+        ConfigurationError: npm is missing or failed, or a checksum differs from the lock.
     """
     wrong = check_files() if check else []
     fetched = [] if check else fetch(update=update)

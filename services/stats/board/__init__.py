@@ -1,1 +1,1 @@
-"""The board in Bahasa Indonesia: one page for the control room, kept live, and one small page per report."""
+"""The board in Bahasa Indonesia: a live page for the control room, and a small page per report."""

@@ -1,4 +1,4 @@
-"""The live side of the board: one query and one rendering for all viewers, sent as server-sent events."""
+"""The board's live feed: one query and one rendering for all viewers, sent as server-sent events."""
 
 import asyncio
 import contextlib
@@ -13,13 +13,13 @@ from shared.errors import DatabaseUnavailable
 from shared.observability.logs import logger
 from shared.process.waiting import wait_or_stop
 
-LOOK_SECONDS = 0.5  # how often we ask whether anything changed: one row
-RENDER_SECONDS = 1.0  # the shortest time between two renderings, however much changes
+LOOK_SECONDS = 0.5  # interval of the query for the data revision, which reads one row
+RENDER_SECONDS = 1.0  # shortest time between two renderings
 REFRESH_SECONDS = 15.0  # ages on the board grow without any change; this also keeps idle connections open
-UNKNOWN_REVISION = -1  # of a viewer that does not say what it shows: every revision is newer
+UNKNOWN_REVISION = -1  # of a viewer that sends no revision: every revision is newer
 
-# Tells the page to load its other parts again. It has no id: a viewer that gets it but loses the connection before the
-# page's own event arrives asks again from the revision that it still shows.
+# Makes the page reload its other parts. It has no id: if the connection breaks before the page's own event arrives, the
+# viewer reconnects with the revision that it still shows.
 COUNTED = format_sse_event(event="counted", data_str="")
 
 log = logger(__name__)
@@ -29,9 +29,9 @@ Render = Callable[[], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A rendering of the board. It shows at least ``revision``, which was read before the figures.
+    """A rendering of the board with at least ``revision``, which is read before the figures.
 
-    ``look`` numbers the looks at the database; the rendering belongs to the look that read the revision.
+    ``look`` is the number of the query of the database that read the revision.
     """
 
     look: int
@@ -39,19 +39,19 @@ class Version:
     event: bytes = b""
 
     def replaces(self, shown: "Version") -> bool:
-        """Whether a viewer that shows the other version should get this one.
+        """Whether a viewer with the other version should get this one.
 
-        A look that began after the viewer connected always counts: it shows newer ages, and where a database was
-        restored its revision may be the lower one. An earlier look counts only if its revision is higher.
+        A look that began after the viewer connected is always newer: its ages are newer, and its revision may be lower
+        after a restore of the database. An earlier look is newer only if its revision is higher.
         """
         return self.look > shown.look or self.revision > shown.revision
 
 
 class LiveFeed:
-    """Sends the board anew to every viewer within two seconds after a change, and every 15 s without one.
+    """Sends the board to every viewer within two seconds after a change, and every 15 s without one.
 
-    Without viewers it asks nothing. A slow viewer misses versions but never gets an older one than it shows: only the
-    latest is kept.
+    Without viewers it makes no queries. Only the latest version is kept, so a slow viewer misses versions but never
+    gets an older one than it shows.
     """
 
     def __init__(self, queries: StatsQueries, render: Render, metrics: StatsMetrics) -> None:
@@ -65,7 +65,7 @@ class LiveFeed:
         self._closed = False
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Watch for changes until told to stop."""
+        """Poll for changes until stopped."""
         loop = asyncio.get_running_loop()
         rendered_at = 0.0
         while not stopping.is_set():
@@ -77,7 +77,7 @@ class LiveFeed:
                 if not await self.look(refresh=age >= REFRESH_SECONDS):
                     continue
             except DatabaseUnavailable as error:
-                log.warning("The board waits for the database", reason=str(error))
+                log.warning("The database is unavailable, the board is not updated", reason=str(error))
             rendered_at = loop.time()
         await self.close()
 
@@ -89,7 +89,7 @@ class LiveFeed:
         """
         self._looks += 1
         look = self._looks
-        revision = await self._queries.revision()  # before the figures: what is counted meanwhile is news again
+        revision = await self._queries.revision()  # before the figures: later facts cause a new version
         if self._latest is not None and self._latest.revision == revision and not refresh:
             return False
         event = format_sse_event(data_str=await self._render(), id=str(revision))
@@ -99,15 +99,15 @@ class LiveFeed:
         return True
 
     async def close(self) -> None:
-        """End all streams, so that the server need not wait for their viewers to leave."""
+        """End all streams, so that the server does not wait for viewers to disconnect."""
         async with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     async def stream(self, revision: int = UNKNOWN_REVISION) -> AsyncGenerator[bytes]:
-        """Everything that one viewer gets whose page shows ``revision``; ends with `close`.
+        """Yield the events for one viewer whose page shows ``revision``, until `close`.
 
-        A viewer that shows an older revision than the latest version gets that version at once.
+        A viewer with an older revision than the latest version gets that version at once.
         """
         self._enter()
         try:
@@ -126,11 +126,11 @@ class LiveFeed:
 
     def _enter(self) -> None:
         if self._viewers == 0:
-            self._latest = None  # it was rendered while somebody watched, maybe hours ago
+            self._latest = None  # it was rendered for earlier viewers, possibly hours ago
         self._count_viewers(1)
 
     async def _next(self, shown: Version) -> Version | None:
-        """The latest version, once a viewer that shows this one should get it; None after a while without any."""
+        """Wait for a version that replaces this one; None after a timeout."""
         async with self._changed:
             with contextlib.suppress(TimeoutError):
                 is_news = self._changed.wait_for(lambda: self._closed or self._news(shown) is not None)

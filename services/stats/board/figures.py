@@ -1,7 +1,7 @@
-"""The figures on the board, from the accounts. Pure.
+"""Computes the figures on the board from the accounts. Pure.
 
-Work is counted without history (mode ``backfill``): those reports were routed and counted, but never pushed, so that
-nobody will ever confirm them. They have a column and a figure of their own.
+The work of the departments excludes history (mode ``backfill``): those reports are routed and counted, but never
+pushed, so no department confirms them. They have their own column and figure.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,9 +25,9 @@ DONE = _shown_as(PublicStatus.DONE)
 
 @dataclass(frozen=True, slots=True)
 class OpdRow:
-    """One department's work. ``unconfirmed`` are those of ``waiting`` that nobody there has taken yet.
+    """One department's work. ``unconfirmed`` is the part of ``waiting`` that the department has not acknowledged.
 
-    ``failing`` counts deliveries, not reports, and those to informed departments too.
+    ``failing`` counts deliveries, not reports, and includes deliveries to informed departments.
     """
 
     code: str
@@ -43,7 +43,7 @@ class OpdRow:
 
 @dataclass(frozen=True, slots=True)
 class BoardFigures:
-    """Everything that the board shows as a number."""
+    """All numbers on the board."""
 
     today: int
     live: int
@@ -61,19 +61,19 @@ class BoardFigures:
 
     @property
     def total(self) -> int:
-        """All counted reports."""
+        """The number of all counted reports."""
         return self.live + self.history
 
     @property
     def is_conserved(self) -> bool:
-        """True where every accepted report has a decision."""
+        """True if every accepted report has a decision."""
         return all(account.difference == 0 for account in self.accounts.values())
 
 
 def board_figures(
     lines: Iterable[AccountLine], *, today: int, failing: Mapping[str, int], taxonomy: Taxonomy
 ) -> BoardFigures:
-    """The figures for these accounts, ``today``'s count, and failing deliveries per OPD."""
+    """Compute the figures from the accounts, the count of ``today``, and the failing deliveries per OPD."""
     known = list(lines)
     live = [line for line in known if line.mode == Mode.LIVE]
     emergencies = [line for line in live if line.lane == Lane.EMERGENCY]
@@ -97,7 +97,7 @@ def board_figures(
 
 def _departments(lines: Sequence[AccountLine], failing: Mapping[str, int], taxonomy: Taxonomy) -> Sequence[OpdRow]:
     codes = {line.opd for line in lines if line.opd != NONE} | set(failing)
-    names = {code: one.name for code, one in taxonomy.opds.items()}
+    names = {code: opd.name for code, opd in taxonomy.opds.items()}
     rows = [
         _department(code, names.get(code, code), [line for line in lines if line.opd == code], failing.get(code, 0))
         for code in codes

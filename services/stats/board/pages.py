@@ -43,12 +43,12 @@ FOLDER = Path(__file__).parent
 LATEST = 13  # as many as fit on a wall screen beside the departments without scrolling
 OPEN_EMERGENCIES = 6
 PUBLISHED_PERIOD = ("2024-01", "2024-07")
-KEPT_TABLES = 64  # periods whose 112 table is remembered until something changes
+KEPT_TABLES = 64  # number of periods whose 112 table is cached until the data change
 _REVISION = re.compile(r"[0-9]{1,19}")
 
 
 class Board:
-    """Renders the pages. ``health`` tells whether what is shown is still being brought up to date."""
+    """Renders the pages. ``health`` is unready if the figures are not being updated."""
 
     def __init__(self, queries: StatsQueries, taxonomy: Taxonomy, health: Health) -> None:
         self._queries = queries
@@ -58,18 +58,18 @@ class Board:
         self._templates = _templates(taxonomy)
 
     async def page(self, first: str | None, last: str | None) -> str:
-        """The whole board, with the 112 table of a period (default: this year so far).
+        """The whole board, with the 112 table of a period (default: the current year).
 
         Raises:
-            ValidationError: no such period.
-            DatabaseUnavailable: there is nothing to show.
+            ValidationError: the period is not valid.
+            DatabaseUnavailable: the database does not answer.
         """
-        revision = await self._queries.revision()  # before the figures: what is counted meanwhile comes by the feed
+        revision = await self._queries.revision()  # before the figures: the feed sends later facts
         calls = await self._calls_112(_months(first, last))
         return self._render("board.html", revision=revision, **await self._live(), **calls)
 
     async def live(self) -> str:
-        """The part of the board that is sent again and again."""
+        """The part of the board that the feed updates."""
         return self._render("live.html", **await self._live())
 
     async def calls_112(self, first: str | None, last: str | None) -> str:
@@ -77,17 +77,17 @@ class Board:
         return self._render("calls_112.html", **await self._calls_112(_months(first, last)))
 
     async def report(self, report_id: str) -> str | None:
-        """The page of one report, or None where it is not known."""
+        """The page of one report, or None if it is not known."""
         facts = await self._queries.facts_of(report_id)
         found = case_file(report_id, facts, self._taxonomy) if facts else None
         return self._render("report.html", report=found, now=datetime.now(UTC)) if found else None
 
     def notice(self, title: str, sentence: str) -> str:
-        """A page that says why there is nothing to see."""
+        """A page with the reason why there is no content."""
         return self._render("notice.html", title=title, sentence=sentence)
 
     def short_notice(self, title: str, sentence: str) -> str:
-        """The same inside a page."""
+        """The same notice as a part of a page."""
         return self._render("short_notice.html", title=title, sentence=sentence)
 
     async def _live(self) -> dict[str, Any]:
@@ -119,12 +119,12 @@ class Board:
             "period": period,
             "published_period": PUBLISHED_PERIOD,
             "published": published if is_published else None,
-            "rows": [(one.key, one.label, counts.get(one.key, 0), published.parts[one.key]) for one in Rollup],
+            "rows": [(line.key, line.label, counts.get(line.key, 0), published.parts[line.key]) for line in Rollup],
             "total": sum(counts.values()),
         }
 
     async def _counts_112(self, window: Window) -> Mapping[str, int]:
-        """One query for all viewers of a period, until something changes."""
+        """Query once for all viewers of a period, until the data change."""
         key = (await self._queries.revision(), window)
         if key not in self._tables:
             counts = await self._queries.calls_112(window)
@@ -137,7 +137,7 @@ class Board:
 
 
 def board_routes(board: Board, feed: LiveFeed) -> list[BaseRoute]:
-    """The map of the board."""
+    """The routes of the board."""
 
     async def page(request: Request) -> Response:
         first, last = request.query_params.get("from"), request.query_params.get("to")
@@ -163,7 +163,7 @@ def board_routes(board: Board, feed: LiveFeed) -> list[BaseRoute]:
 
 
 async def _answer(make: Callable[[], Awaitable[str | None]], notice: Callable[[str, str], str]) -> Response:
-    """The page, or a notice (its title and its sentence) that says why there is none."""
+    """The page, or a notice with a title and the reason why there is none."""
     try:
         page = await make()
     except ValidationError:
@@ -179,7 +179,7 @@ async def _answer(make: Callable[[], Awaitable[str | None]], notice: Callable[[s
 
 
 def _shown_revision(request: Request) -> int:
-    """What the viewer shows: the last event that it got before it connected again, else the revision of its page."""
+    """The revision that the viewer shows: of the last event before it reconnected, else of its page."""
     given = request.headers.get("last-event-id") or request.query_params.get("revision", "")
     return int(given) if _REVISION.fullmatch(given) else UNKNOWN_REVISION
 

@@ -1,4 +1,4 @@
-"""Times, spans and numbers as people in Kota Tangerang write them. Pure."""
+"""Formats times, spans and numbers as written in Indonesia. Pure."""
 
 from datetime import datetime, timedelta
 
@@ -19,7 +19,7 @@ def moment(value: datetime) -> str:
 
 
 def short_moment(value: datetime, now: datetime) -> str:
-    """Today only the time of day, else the date too."""
+    """The time of day; with the date if it is not today."""
     local = local_time(value)
     if day_of(value) == day_of(now):
         return f"{local:%H.%M.%S}"
@@ -28,7 +28,7 @@ def short_moment(value: datetime, now: datetime) -> str:
 
 
 def span(since: datetime, now: datetime) -> str:
-    """How long ago, in its largest unit."""
+    """A time span in its largest unit."""
     passed = max(now - since, timedelta(0))
     if passed < timedelta(minutes=1):
         return "baru saja"

@@ -1,4 +1,4 @@
-"""Alembic's entry: the tables of this service."""
+"""Alembic's entry point for the tables of this service."""
 
 from services.stats.tables import StatsTable
 from shared.db.migrating import run_migrations

@@ -1,4 +1,4 @@
-"""The bootstrap of ``.venv``: which set of packages it installs, when it does nothing, and what it says."""
+"""The bootstrap of ``.venv``: which packages it installs, when it does nothing, and its messages."""
 
 import os
 import subprocess
@@ -52,7 +52,7 @@ def environment(tmp_path: Path) -> Environment:
     ],
 )
 def test_what_is_installed_is_never_taken_away(asked: str, installed: str | None, chosen: str) -> None:
-    """The larger set contains the smaller one, so `make run` after `make test` keeps the test tools."""
+    """An installed larger set is kept, so `make run` after `make test` keeps the test tools."""
     assert choose_set(asked, installed) == chosen
 
 
@@ -60,7 +60,7 @@ def test_what_is_installed_is_never_taken_away(asked: str, installed: str | None
 def test_a_developers_environment_serves_every_command(
     environment: Environment, asked: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is installed and nothing is said while locks and interpreter stay the same."""
+    """With the dev set and unchanged locks and interpreter, every command installs and prints nothing."""
     link_project(environment)
     environment.write_stamp("dev")
     capsys.readouterr()
@@ -70,7 +70,7 @@ def test_a_developers_environment_serves_every_command(
 
 
 def test_a_runs_environment_does_not_serve_the_tests(environment: Environment) -> None:
-    """`make test` after `make run` finds that its packages are missing."""
+    """`make test` after `make run` installs the missing packages."""
     link_project(environment)
     environment.write_stamp("run")
 
@@ -80,7 +80,7 @@ def test_a_runs_environment_does_not_serve_the_tests(environment: Environment) -
 
 @pytest.mark.parametrize("changed", [*SETS["run"], BOOTSTRAP_LOCK, "pyproject.toml"])
 def test_a_changed_lock_makes_it_install_again(environment: Environment, changed: str) -> None:
-    """Whoever pulls a new version gets its packages with the next command."""
+    """A changed lock makes the next command install its packages."""
     link_project(environment)
     environment.write_stamp("run")
     with (environment.root / changed).open("a", encoding="utf-8") as file:
@@ -91,7 +91,7 @@ def test_a_changed_lock_makes_it_install_again(environment: Environment, changed
 
 
 def test_a_lock_of_another_set_does_not(environment: Environment) -> None:
-    """A newer test tool is no reason to install anything for `make run`."""
+    """A changed lock of the dev set does not make `make run` install anything."""
     link_project(environment)
     environment.write_stamp("run")
     (environment.root / "requirements.lock").write_text("", encoding="utf-8")
@@ -101,7 +101,7 @@ def test_a_lock_of_another_set_does_not(environment: Environment) -> None:
 
 @pytest.mark.parametrize("stamp", [None, "", "0" * 64, "everything abc"])
 def test_a_stamp_that_says_nothing_is_none(environment: Environment, stamp: str | None) -> None:
-    """An older checkout wrote a hash alone: the set that is asked for is installed then."""
+    """A stamp without a set, as older checkouts wrote it, makes the requested set be installed."""
     if stamp is not None:
         environment.stamp.write_text(stamp, encoding="utf-8")
 
@@ -110,7 +110,7 @@ def test_a_stamp_that_says_nothing_is_none(environment: Environment, stamp: str 
 
 
 def test_without_its_command_it_is_not_ready(environment: Environment) -> None:
-    """A stamp alone does not count: `make run` starts `.venv/bin/laksa`."""
+    """An environment without its `laksa` command is not current, even with a valid stamp."""
     link_project(environment)
     environment.write_stamp("run")
     environment.python.with_name("laksa").unlink()
@@ -119,7 +119,7 @@ def test_without_its_command_it_is_not_ready(environment: Environment) -> None:
 
 
 def test_the_command_runs_the_source(environment: Environment, tmp_path: Path) -> None:
-    """From any folder, with a space in its path, and with its own name and arguments."""
+    """The command runs the source from any folder, with spaces in its path, and receives its name and arguments."""
     link_project(environment)
     command = environment.python.with_name("laksa")
 
@@ -130,7 +130,7 @@ def test_the_command_runs_the_source(environment: Environment, tmp_path: Path) -
 
 
 def test_only_what_this_system_needs_is_counted(tmp_path: Path) -> None:
-    """Comments, hashes and packages for Windows are no packages; one that two locks name counts once."""
+    """Comments, hashes and packages for Windows are not counted; a package in two locks counts once."""
     lock, other = tmp_path / "one.lock", tmp_path / "other.lock"
     lock.write_text(
         f"# made by uv\na==1 \\\n    {HASH}\ncolorama==2 ; sys_platform == 'win32' \\\n    {HASH}\n"
@@ -145,20 +145,20 @@ def test_only_what_this_system_needs_is_counted(tmp_path: Path) -> None:
 def test_a_package_that_cannot_be_had_is_said_with_what_to_do(
     environment: Environment, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The real pip, without an index; its own words stay above the sentence."""
+    """If the real pip has no index, the message says what to do, below pip's own output."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     subprocess.run([environment.python, "-m", "ensurepip"], capture_output=True, check=True)
 
     with pytest.raises(SetupError, match="Check that a package index can be reached"):
         install_packages(environment, "run")
 
-    said = capfd.readouterr()
-    assert "setup: 3/4 installing 1 packages to run the pipeline" in said.out
-    assert "requirements-run-package" in said.err
+    output = capfd.readouterr()
+    assert "setup: 3/4 installing 1 packages to run the pipeline" in output.out
+    assert "requirements-run-package" in output.err
 
 
 def test_a_download_client_needs_an_environment(environment: Environment, tmp_path: Path) -> None:
-    """Without `.venv` there is a sentence instead of a missing file."""
+    """Without `.venv` the download client raises a SetupError instead of a missing-file error."""
     environment.python.unlink()
 
     with pytest.raises(SetupError, match="packages that download Apache Kafka could not be installed"):
@@ -166,7 +166,7 @@ def test_a_download_client_needs_an_environment(environment: Environment, tmp_pa
 
 
 def test_it_needs_the_standard_library_only() -> None:
-    """The machine's own Python loads it, without the project and its packages on its path."""
+    """The bootstrap imports only the standard library, so that the machine's Python can run it."""
     file = Path(sys.modules[main.__module__].__file__ or "")
     code = f"import runpy; runpy.run_path({str(file)!r})"
 

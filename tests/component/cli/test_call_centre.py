@@ -1,4 +1,4 @@
-"""The demo call centre over HTTP: it checks signatures, and for some deliveries behaves like one with a problem."""
+"""The demo call centre over HTTP: it checks signatures, and simulates faults for some deliveries."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -23,18 +23,18 @@ LANES = ("emergency", "routine")
 
 
 def delivery_ids() -> Iterator[str]:
-    """Ids as the notifier makes them, the same in each run."""
+    """Delivery ids as the notifier makes them, equal in each run."""
     return (str(UUID(int=number)) for number in range(10_000))
 
 
 def in_mood(mood: Mood, lane: str, number: int = 0) -> str:
-    """The n-th delivery that meets this mood."""
+    """The n-th delivery with this mood."""
     return [delivery for delivery in delivery_ids() if mood_of(delivery, lane) is mood][number]
 
 
 @dataclass
 class Served:
-    """The call centre, its secrets, and the notifier that it calls back."""
+    """The call centre, its secrets, and a receiver in place of the notifier."""
 
     url: str
     secrets: dict[str, str]
@@ -44,15 +44,15 @@ class Served:
     async def push(
         self, delivery: str, lane: str = "routine", *, to: str = ENDPOINT, headers: dict[str, str] | None = None
     ) -> int:
-        """Push a delivery, signed for its endpoint unless other headers are given; the answer's status."""
+        """Push a delivery, signed for its endpoint unless other headers are given; returns the status."""
         body = orjson.dumps({"type": "report", "ack_url": f"{self.notifier.url}/{delivery}", "data": {"lane": lane}})
         if headers is None:
             headers = signed_headers(self.secrets[ENDPOINT], delivery, body)
-        async with self.session.post(f"{self.url}/push/{to}", data=body, headers=headers) as said:
-            return said.status
+        async with self.session.post(f"{self.url}/push/{to}", data=body, headers=headers) as response:
+            return response.status
 
     async def acknowledged(self, count: int) -> list[Push]:
-        """The callbacks, once there are so many."""
+        """Wait for this number of callbacks."""
         return await self.notifier.wait_for_pushes(count)
 
 
@@ -69,7 +69,7 @@ async def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 async def test_a_push_is_acknowledged_with_a_signature_that_its_endpoint_owns(served: Served) -> None:
-    """The callback goes to the push's ack_url with the delivery's id and the name of a person."""
+    """The callback goes to the push's ack_url, signed with the endpoint's secret, with the delivery's id and a name."""
     delivery = in_mood(Mood.ACKNOWLEDGES, "routine")
     assert await served.push(delivery) == 204
     (callback,) = await served.acknowledged(1)
@@ -78,7 +78,7 @@ async def test_a_push_is_acknowledged_with_a_signature_that_its_endpoint_owns(se
 
 
 async def test_without_a_good_signature_it_is_a_401_and_nothing_else(served: Served) -> None:
-    """Unsigned, signed by another department, for another body, or to an unknown endpoint: all are refused."""
+    """A push with no signature, a signature for another endpoint or body, or to an unknown endpoint gets a 401."""
     delivery = in_mood(Mood.ACKNOWLEDGES, "routine")
     forged = [
         {},
@@ -103,7 +103,7 @@ async def test_without_a_good_signature_it_is_a_401_and_nothing_else(served: Ser
 async def test_who_is_out_of_order_or_slow_acknowledges_at_the_third_push(
     served: Served, mood: Mood, lane: str, answers: list[int]
 ) -> None:
-    """Two pushes are not enough; the third is acknowledged, once."""
+    """A delivery in the moods "out of order" and "slow" is acknowledged once, at the third push."""
     delivery = in_mood(mood, lane)
     assert [await served.push(delivery, lane) for _ in range(2)] == answers[:2]
     assert served.notifier.pushes == []
@@ -112,7 +112,7 @@ async def test_who_is_out_of_order_or_slow_acknowledges_at_the_third_push(
 
 
 async def test_one_that_never_acknowledges_takes_each_push(served: Served) -> None:
-    """It answers 204 however often it is pushed; the callback that comes in the end is another delivery's."""
+    """A delivery that is never acknowledged gets a 204 for each push and no callback."""
     delivery, other = in_mood(Mood.NEVER, "routine"), in_mood(Mood.ACKNOWLEDGES, "routine")
     assert [await served.push(delivery) for _ in range(4)] == [204] * 4
     await served.push(other)
@@ -120,7 +120,7 @@ async def test_one_that_never_acknowledges_takes_each_push(served: Served) -> No
 
 
 async def test_a_notifier_that_is_away_is_called_again(served: Served) -> None:
-    """Cut off or answered 503, the acknowledgement is sent again, and no more once it was taken."""
+    """After a closed connection or a 503, the acknowledgement is repeated until it is accepted."""
     served.notifier.behaviours = [reset, answer(503), answer(200)]
     delivery, other = (in_mood(Mood.ACKNOWLEDGES, "routine", number) for number in (0, 1))
     await served.push(delivery)
@@ -130,7 +130,7 @@ async def test_a_notifier_that_is_away_is_called_again(served: Served) -> None:
 
 
 async def test_a_refused_acknowledgement_is_final(served: Served) -> None:
-    """A 404 or 410 does not get better by repeating."""
+    """After a 404 or 410, the acknowledgement is not repeated."""
     served.notifier.behaviours = [answer(410)]
     delivery, other = (in_mood(Mood.ACKNOWLEDGES, "routine", number) for number in (0, 1))
     await served.push(delivery)
@@ -140,21 +140,21 @@ async def test_a_refused_acknowledgement_is_final(served: Served) -> None:
 
 
 async def test_it_says_that_it_is_ready(served: Served) -> None:
-    """The supervisor asks for it as for any service."""
+    """The call centre answers the supervisor's readiness request."""
     for path in ("/health/ready", "/health/live"):
-        async with served.session.get(served.url + path) as said:
-            assert said.status == 200
+        async with served.session.get(served.url + path) as response:
+            assert response.status == 200
 
 
 @pytest.mark.parametrize("lane", LANES)
 def test_a_mood_depends_on_the_delivery_alone(lane: str) -> None:
-    """Whenever it is asked and however often: the same delivery meets the same mood."""
+    """The same delivery always has the same mood."""
     ids = list(delivery_ids())[:200]
     assert [mood_of(delivery, lane) for delivery in ids] == [mood_of(delivery, lane) for delivery in ids]
 
 
 def test_most_are_acknowledged_and_every_state_is_seen() -> None:
-    """About one in ten meets each other mood; no emergency is left lying for ever."""
+    """Most deliveries are acknowledged, about one in ten has each other mood, and every emergency is acknowledged."""
     count = 10_000
     for lane, other in (("routine", Mood.NEVER), ("emergency", Mood.SLOW)):
         moods = Counter(mood_of(delivery, lane) for delivery in delivery_ids())
@@ -164,5 +164,5 @@ def test_most_are_acknowledged_and_every_state_is_seen() -> None:
 
 
 async def test_it_has_the_secret_of_every_endpoint_that_is_pushed(served: Served) -> None:
-    """Its secrets come from the very file that the notifiers read."""
+    """The call centre has the secret of every webhook endpoint in the notifiers' file."""
     assert {endpoint.id for endpoint in demo_endpoints() if endpoint.kind == "webhook"} <= set(served.secrets)

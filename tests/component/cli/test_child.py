@@ -1,4 +1,4 @@
-"""A child: kept running, its output read to the last line, and ended with all processes that it started."""
+"""A child is restarted, its output is read to the last line, and it ends with all processes that it started."""
 
 import asyncio
 import os
@@ -45,7 +45,7 @@ ENOUGH = 10.0
 
 @dataclass
 class Watched:
-    """Children, their log, and what they told."""
+    """Children, their log, and their reported process ids."""
 
     folder: Path
     screen: StringIO = field(default_factory=StringIO)
@@ -57,7 +57,7 @@ class Watched:
         self.log = MergedLog(Console(file=self.screen, width=600), self.folder, show_lines=True)
 
     def child(self, source: str, *, stop_seconds: float = ENOUGH, url: str | None = None) -> Child:
-        """A child that runs some Python."""
+        """A child that runs Python code."""
         command = [sys.executable, "-I", "-S", "-c", source]
         return self.of(Program("it", command, {}, self.folder, url=url, stop_seconds=stop_seconds))
 
@@ -76,18 +76,18 @@ class Watched:
 
     @property
     def lines(self) -> list[str]:
-        """What it has printed."""
+        """The lines that it has printed."""
         file = self.folder / "it.log"
         return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
-    def said(self, words: str) -> list[str]:
-        """The supervisor's lines with these words in them."""
+    def logged(self, words: str) -> list[str]:
+        """The supervisor's lines that contain this text."""
         return [line for line in self.screen.getvalue().splitlines() if words in line]
 
 
 @pytest.fixture
 async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
-    """Children that are killed with the test."""
+    """Children that are killed at the end of the test."""
     made = Watched(tmp_path)
     yield made
     for started in made.children:
@@ -98,7 +98,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses a hundred times shorter."""
+    """Makes the pauses a hundred times shorter."""
     monkeypatch.setattr(child, "FIRST_PAUSE", child.FIRST_PAUSE / 100)
     monkeypatch.setattr(child, "LONGEST_PAUSE", child.LONGEST_PAUSE / 100)
 
@@ -116,8 +116,8 @@ def is_gone(pid: int) -> Callable[[], bool]:
 async def test_what_ends_is_started_again_after_ever_longer_pauses(watched: Watched) -> None:
     """Each end is reported with its exit status; the pauses double up to the longest, 5 s."""
     await watched.child("print('up'); raise SystemExit(3)").start()
-    await eventually(lambda: len(watched.said("pause_s=0.05")) >= 2, ENOUGH)
-    ends = watched.said("ended unexpectedly, starting it again")
+    await eventually(lambda: len(watched.logged("pause_s=0.05")) >= 2, ENOUGH)
+    ends = watched.logged("ended unexpectedly, starting it again")
     pauses = [float(line.partition("pause_s=")[2].partition(" ")[0]) for line in ends]
     assert pauses[:7] == [0.0025, 0.005, 0.01, 0.02, 0.04, 0.05, 0.05]
     assert all("ERROR" in line and "how=exit status 3" in line for line in ends)
@@ -127,11 +127,11 @@ async def test_what_ends_is_started_again_after_ever_longer_pauses(watched: Watc
 
 @pytest.mark.usefixtures("quick")
 async def test_who_has_run_well_is_started_again_at_once(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that fails once a day does not wait longer each day."""
+    """After a long run the pause before a restart is the shortest again."""
     monkeypatch.setattr(child, "WELL_SECONDS", 0.0)
     await watched.child("print('up')").start()
-    await eventually(lambda: len(watched.said("ended unexpectedly")) >= 4)
-    assert all("pause_s=0.0025" in line for line in watched.said("ended unexpectedly"))
+    await eventually(lambda: len(watched.logged("ended unexpectedly")) >= 4)
+    assert all("pause_s=0.0025" in line for line in watched.logged("ended unexpectedly"))
 
 
 async def test_a_killed_one_comes_back_under_a_new_id_that_is_told(watched: Watched) -> None:
@@ -143,7 +143,7 @@ async def test_a_killed_one_comes_back_under_a_new_id_that_is_told(watched: Watc
     await eventually(lambda: len(watched.lines) == 2)
     assert watched.pids == [first, it.pid]
     assert it.pid not in {None, first}
-    assert len(watched.said("how=SIGKILL")) == 1
+    assert len(watched.logged("how=SIGKILL")) == 1
 
 
 @pytest.mark.usefixtures("quick")
@@ -156,7 +156,7 @@ async def test_what_cannot_be_started_is_tried_until_it_can(watched: Watched, tm
     await eventually(lambda: len(watched.lines) == 1)
     folder.rmdir()
     os.kill(it.pid or 0, signal.SIGKILL)
-    await eventually(lambda: len(watched.said("cannot be started, trying again")) >= 2)
+    await eventually(lambda: len(watched.logged("cannot be started, trying again")) >= 2)
     assert it.pid is None
     folder.mkdir()
     await eventually(lambda: len(watched.lines) == 2)
@@ -165,39 +165,39 @@ async def test_what_cannot_be_started_is_tried_until_it_can(watched: Watched, tm
 
 @pytest.mark.usefixtures("quick")
 async def test_a_pid_that_cannot_be_written_down_stops_nothing(watched: Watched) -> None:
-    """If run.json cannot be written, the restarted process is read and stopped like any other."""
+    """If run.json cannot be written, the restarted process is nevertheless read and stopped."""
     it = await watched.started(WAIT)
     watched.pids = _FullDisk()
     os.kill(it.pid or 0, signal.SIGKILL)
     await eventually(lambda: len(watched.lines) == 2)
-    assert len(watched.said("its new process id could not be written")) == 1
+    assert len(watched.logged("its new process id could not be written")) == 1
     pid = it.pid or 0
     await it.stop()
     assert is_gone(pid)()
 
 
 async def test_stopping_is_a_sigterm_that_is_waited_for(watched: Watched) -> None:
-    """It may finish its work; its last line is logged, even without a line end."""
+    """A child may finish its work after SIGTERM; its last line is logged, even without a line end."""
     it = await watched.started(POLITE)
     pid = it.pid or 0
     await it.stop()
     assert (watched.lines, it.pid, is_gone(pid)()) == (["up", "bye"], None, True)
-    assert watched.said("killing") == watched.said("ended unexpectedly") == []
+    assert watched.logged("killing") == watched.logged("ended unexpectedly") == []
     assert len(watched.pids) == 1
 
 
 async def test_a_process_that_ignores_sigterm_is_killed(watched: Watched) -> None:
-    """It is killed after its time limit, and a line says so."""
+    """A child that ignores SIGTERM is killed after its time limit, with a log line."""
     it = await watched.started(DEAF, stop_seconds=0.2)
     pid = it.pid or 0
     await asyncio.wait_for(it.stop(), ENOUGH)
     assert is_gone(pid)()
-    assert len(watched.said("did not stop in time, killing it")) == 1
+    assert len(watched.logged("did not stop in time, killing it")) == 1
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 async def test_what_it_has_started_itself_goes_with_it(watched: Watched, how: str) -> None:
-    """No process of its group outlives it, whether it is stopped or killed."""
+    """No process of a child's group outlives it, whether it is stopped or killed."""
     it = await watched.started(PARENT)
     grandchild = int(watched.lines[0])
     assert not is_gone(grandchild)()
@@ -209,7 +209,7 @@ async def test_what_it_has_started_itself_goes_with_it(watched: Watched, how: st
 
 
 async def test_what_a_dead_one_had_started_holds_up_no_restart_and_is_not_left(watched: Watched) -> None:
-    """Its own children may hold its output open: it is restarted nevertheless, and they are killed."""
+    """A dead child is restarted although its own children hold its output open, and they are killed."""
     it = await watched.started(PARENT)
     grandchild = int(watched.lines[0])
     os.kill(it.pid or 0, signal.SIGKILL)
@@ -220,17 +220,17 @@ async def test_what_a_dead_one_had_started_holds_up_no_restart_and_is_not_left(w
 async def test_one_that_pauses_before_a_restart_stops_at_once(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing runs, so nothing is waited for or killed, and it is not started again."""
+    """A child in the pause before a restart stops at once and is not restarted."""
     monkeypatch.setattr(child, "FIRST_PAUSE", 600.0)
     it = watched.child("print('up')", stop_seconds=600.0)
     await it.start()
-    await eventually(lambda: len(watched.said("ended unexpectedly")) == 1)
+    await eventually(lambda: len(watched.logged("ended unexpectedly")) == 1)
     await asyncio.wait_for(it.stop(), ENOUGH)
-    assert (watched.said("killing"), len(watched.pids)) == ([], 1)
+    assert (watched.logged("killing"), len(watched.pids)) == ([], 1)
 
 
 async def test_stopping_one_that_never_started_is_nothing(watched: Watched) -> None:
-    """The supervisor can stop a child that was never started, and stop it twice."""
+    """Stopping a child that was never started does nothing, also twice."""
     it = watched.child(WAIT)
     await it.stop()
     await it.stop()
@@ -238,7 +238,7 @@ async def test_stopping_one_that_never_started_is_nothing(watched: Watched) -> N
 
 
 async def test_the_terminals_ctrl_c_does_not_reach_it(watched: Watched) -> None:
-    """It has a session and a process group of its own; Ctrl-C goes to the group of the terminal."""
+    """A child has its own session and process group, so the terminal's Ctrl-C does not reach it."""
     it = await watched.started(WAIT)
     pid = it.pid or 0
     assert os.getsid(pid) == os.getpgid(pid) == pid
@@ -246,7 +246,7 @@ async def test_the_terminals_ctrl_c_does_not_reach_it(watched: Watched) -> None:
 
 
 async def test_all_that_it_writes_reaches_the_log(watched: Watched) -> None:
-    """Both streams, many lines, bytes that are not text, and a line larger than a buffer: nothing is lost."""
+    """The log gets both streams completely, with many lines, invalid text and a line larger than a buffer."""
     source = """
 import sys, time
 out, err = sys.stdout.buffer, sys.stderr.buffer
@@ -271,7 +271,7 @@ time.sleep(600)
 
 
 async def test_it_is_ready_once_it_says_so(watched: Watched) -> None:
-    """It is asked for its health until it answers 200; failed connections and 503 do not count."""
+    """A child is ready once its health check answers 200, not on failed connections or a 503."""
     async with receiver(answer(200), answer(503), answer(503)) as health, aiohttp.ClientSession() as session:
         it = watched.child(WAIT, url=f"http://127.0.0.1:{health.port}")
         await it.start()
@@ -279,16 +279,16 @@ async def test_it_is_ready_once_it_says_so(watched: Watched) -> None:
         assert [push.path for push in health.pushes] == ["/health/ready"] * 3
 
 
-@pytest.mark.parametrize(("source", "said"), [(WAIT, "Kafka is away"), ("raise SystemExit(1)", "it is not running")])
+@pytest.mark.parametrize(("source", "reason"), [(WAIT, "Kafka is away"), ("raise SystemExit(1)", "it is not running")])
 async def test_what_does_not_get_ready_is_said_with_its_last_answer(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch, source: str, said: str
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, source: str, reason: str
 ) -> None:
-    """The message names the process and why it is not ready."""
+    """The error names the process and the last reason why it is not ready."""
     monkeypatch.setattr(child, "FIRST_PAUSE", 600.0)
     async with receiver(answer(503, body=b"Kafka is away")) as health, aiohttp.ClientSession() as session:
         it = watched.child(source, url=f"http://127.0.0.1:{health.port}")
         await it.start()
-        with pytest.raises(ChildNotReady, match=f"it is not ready after 0.5 s: {said}"):
+        with pytest.raises(ChildNotReady, match=f"it is not ready after 0.5 s: {reason}"):
             await it.wait_ready(session, 0.5)
 
 
@@ -301,16 +301,16 @@ async def test_a_program_of_the_plan_starts_and_stops(watched: Watched, tmp_path
     await it.start()
     async with aiohttp.ClientSession() as session:
         await it.wait_ready(session, 60.0)
-        async with session.post(plan.url("call-centre") + "/push/bpbd-callcentre", data=b"{}") as said:
-            assert said.status == 401
+        async with session.post(plan.url("call-centre") + "/push/bpbd-callcentre", data=b"{}") as response:
+            assert response.status == 401
     pid = it.pid or 0
     await it.stop()
     assert is_gone(pid)()
-    assert watched.said("killing") == []
-    assert len(watched.said("WARNING A push without a valid signature endpoint=bpbd-callcentre")) == 1
+    assert watched.logged("killing") == []
+    assert len(watched.logged("WARNING A push without a valid signature endpoint=bpbd-callcentre")) == 1
 
 
 class _FullDisk(list[int | None]):
     def append(self, _pid: int | None) -> None:
-        """Fail as a write would."""
+        """Fail like a write on a full disk."""
         raise OSError(28, "No space left on device")

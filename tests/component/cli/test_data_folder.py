@@ -1,4 +1,4 @@
-"""One data folder: one supervisor at a time, and what a killed one leaves behind."""
+"""A data folder has one supervisor at a time, and the leftovers of a killed one are cleared."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ def layout(tmp_path: Path) -> Layout:
 
 @contextmanager
 def process(*command: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that is killed in the end."""
+    """A process that is killed at the end of the test."""
     with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as made:
         try:
             yield made
@@ -47,7 +47,7 @@ def process(*command: str) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def info(**pids: int) -> RunInfo:
-    """What a supervisor would tell of these processes."""
+    """The run file's content for these processes."""
     return RunInfo("127.0.0.1:9092", {"intake": "http://127.0.0.1:8100"}, pids, {"laksa": "key"})
 
 
@@ -59,7 +59,7 @@ def ended_pid() -> int:
 
 
 def taken(layout: Layout) -> bool:
-    """Whether a supervisor could not have the folder now."""
+    """Whether the folder is locked now."""
     try:
         with only_supervisor(layout):
             return False
@@ -68,7 +68,7 @@ def taken(layout: Layout) -> bool:
 
 
 async def test_a_second_supervisor_is_refused_until_the_first_is_killed(layout: Layout) -> None:
-    """The refusal names the process that has the folder; SIGKILL frees it, though nobody tidied up."""
+    """The error names the process that locks the folder; a SIGKILL of it unlocks the folder."""
     with process(sys.executable, "-c", HOLD, str(layout.root)) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
@@ -80,7 +80,7 @@ async def test_a_second_supervisor_is_refused_until_the_first_is_killed(layout: 
 
 
 def test_the_folder_is_free_again_after_an_error(layout: Layout) -> None:
-    """However the run ends, the next one can start, and a shorter pid leaves nothing of a longer one."""
+    """After an error the folder is unlocked, and a shorter pid completely replaces a longer one."""
     layout.lock.write_text("12345678901234567890", encoding="utf-8")
     with contextlib.suppress(ZeroDivisionError), only_supervisor(layout):
         assert layout.lock.read_text(encoding="utf-8") == str(os.getpid())
@@ -89,7 +89,7 @@ def test_the_folder_is_free_again_after_an_error(layout: Layout) -> None:
 
 
 def test_two_folders_do_not_disturb_each_other(tmp_path: Path) -> None:
-    """A pipeline on other data may run beside this one."""
+    """Supervisors on two data folders can run at the same time."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     with only_supervisor(Layout(tmp_path / "a")), only_supervisor(Layout(tmp_path / "b")):
@@ -97,16 +97,16 @@ def test_two_folders_do_not_disturb_each_other(tmp_path: Path) -> None:
 
 
 def test_the_run_file_is_read_as_it_was_written(layout: Layout) -> None:
-    """A round trip keeps everything; the file is the owner's alone, for the keys in it."""
-    told = info(supervisor=os.getpid(), intake=1)
-    write_run_file(layout, told)
-    assert read_run_file(layout) == told
+    """The run file is read back unchanged, and only its owner can read it."""
+    written = info(supervisor=os.getpid(), intake=1)
+    write_run_file(layout, written)
+    assert read_run_file(layout) == written
     assert stat.S_IMODE(layout.run_file.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("killed", [True, False])
 def test_where_nothing_runs_it_is_said_how_to_start(layout: Layout, *, killed: bool) -> None:
-    """No file, or the file of a supervisor that was killed: both mean that nothing runs."""
+    """Without a file, or with that of a killed supervisor, the error says how to start the pipeline."""
     if killed:
         write_run_file(layout, info(supervisor=ended_pid()))
     with pytest.raises(ConfigurationError, match=r"Nothing runs on .* Start it with `make run`"):
@@ -114,12 +114,12 @@ def test_where_nothing_runs_it_is_said_how_to_start(layout: Layout, *, killed: b
 
 
 def test_without_leftovers_there_is_nothing_to_clear(layout: Layout) -> None:
-    """The usual start: the last run had stopped in order."""
+    """After an orderly stop there are no leftovers."""
     assert clear_leftovers(layout) == []
 
 
 def test_what_is_dying_is_waited_for(layout: Layout) -> None:
-    """A child that the kernel is about to end is gone when the folder counts as clear, and the old file with it."""
+    """Clearing waits for a child that is about to end, and deletes the old file."""
     with process("sleep", "0.4") as dying:
         write_run_file(layout, info(supervisor=ended_pid(), intake=dying.pid))
         assert clear_leftovers(layout) == []
@@ -128,7 +128,7 @@ def test_what_is_dying_is_waited_for(layout: Layout) -> None:
 
 
 def test_what_does_not_die_is_named(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wait is bounded; who is still there is said, and never killed: that is the person's to decide."""
+    """The wait is limited; processes that still run are named, and not killed."""
     monkeypatch.setattr(run_file, "DYING_SECONDS", 0.1)
     with process("sleep", "600") as other:
         write_run_file(layout, info(supervisor=ended_pid(), kafka=other.pid))
@@ -138,7 +138,7 @@ def test_what_does_not_die_is_named(layout: Layout, monkeypatch: pytest.MonkeyPa
 
 
 def test_strangers_with_the_ids_of_old_are_ignored(layout: Layout) -> None:
-    """After a reboot the ids are somebody else's: neither waited for nor named; nor is this process itself."""
+    """Later processes with the old ids, as after a reboot, and this process are neither awaited nor named."""
     with process("sleep", "600") as stranger:
         write_run_file(layout, info(supervisor=os.getpid(), kafka=stranger.pid, intake=ended_pid()))
         written = layout.run_file.stat().st_mtime - HOUR

@@ -1,4 +1,4 @@
-"""``laksa secrets`` makes all that docker-compose.yml needs, once, for nobody else's eyes."""
+"""``laksa secrets`` creates everything that docker-compose.yml needs, once, readable by its owner only."""
 
 import io
 import os
@@ -31,24 +31,24 @@ def deployment(tmp_path: Path) -> Deployment:
 
 
 def make(deployment: Deployment) -> str:
-    """Run it, and return what it said."""
-    said = io.StringIO()
-    assert make_secrets(deployment, Console(file=said, width=200)) == 0
-    return said.getvalue()
+    """Run the command and return its output."""
+    output = io.StringIO()
+    assert make_secrets(deployment, Console(file=output, width=200)) == 0
+    return output.getvalue()
 
 
 def test_the_compose_file_then_has_all_that_it_needs(deployment: Deployment) -> None:
-    """Every required variable, and every secret file."""
-    said = make(deployment)
+    """It creates every required variable and every secret file of the compose file."""
+    printed = make(deployment)
     compose = read_compose(read_environment(deployment.environment))
     for name in compose.content["secrets"]:
         path = deployment.root / compose.secret_file(name)
         assert path.is_file()
-        assert path.name in said
+        assert path.name in printed
 
 
 def test_the_services_can_use_what_it_made(deployment: Deployment) -> None:
-    """Intake its channels, the notifier its endpoints, `laksa topics` its users: everybody who is granted anything."""
+    """Intake can read its channels, the notifier its endpoints, and `laksa topics` a user for every principal."""
     make(deployment)
     opds = default_taxonomy().opds
     channels = load_channels(deployment.secrets / "channels.yaml")
@@ -59,7 +59,7 @@ def test_the_services_can_use_what_it_made(deployment: Deployment) -> None:
 
 
 def test_a_service_and_the_cluster_know_the_same_password(deployment: Deployment) -> None:
-    """What stands in `.env` for a service stands in the users' file too."""
+    """A service has the same password in `.env` and in the users file."""
     make(deployment)
     environment = read_environment(deployment.environment)
     users = read_users(deployment.secrets / "kafka-users.yaml")
@@ -69,7 +69,7 @@ def test_a_service_and_the_cluster_know_the_same_password(deployment: Deployment
 
 
 def test_no_two_passwords_are_the_same(deployment: Deployment) -> None:
-    """And each is long; two installations share none."""
+    """All passwords differ and have at least 32 characters."""
     make(deployment)
     environment = read_environment(deployment.environment)
     passwords = [value for name, value in environment.items() if name.endswith("PASSWORD")]
@@ -80,7 +80,7 @@ def test_no_two_passwords_are_the_same(deployment: Deployment) -> None:
 
 
 def test_only_the_owner_can_read_them(deployment: Deployment) -> None:
-    """Mode 0600; made by root they belong to the user that the containers run as, which is never root."""
+    """The files have mode 0600 and belong to the user of the containers, which is never root."""
     make(deployment)
     files = [deployment.environment, *deployment.secrets.iterdir()]
     assert len(files) == 7
@@ -92,17 +92,17 @@ def test_only_the_owner_can_read_them(deployment: Deployment) -> None:
 
 
 def test_it_never_writes_over_anything(deployment: Deployment) -> None:
-    """What a person changed stays, and so does every password."""
+    """A repeat changes no file, also none that a person edited."""
     make(deployment)
     endpoints = deployment.secrets / "endpoints.yaml"
     endpoints.write_text("endpoints: []\n", encoding="utf-8")
     before = {file: file.read_bytes() for file in [deployment.environment, *deployment.secrets.iterdir()]}
-    assert make(deployment) == "all secrets are there already\n"
+    assert make(deployment) == "all secrets exist already\n"
     assert {file: file.read_bytes() for file in before} == before
 
 
 def test_it_makes_what_is_missing_and_leaves_the_rest(deployment: Deployment) -> None:
-    """An `.env` from before an update, with a line of a person's own and an empty one, gets the names it lacks."""
+    """An older `.env` gets its missing and empty variables, and keeps its other lines."""
     deployment.environment.write_text(
         "# mine\nPUBLISH_ADDRESS=192.0.2.1\nKAFKA_STATS_PASSWORD=\nPOSTGRES_PASSWORD=kept-as-it-is\n", encoding="utf-8"
     )
@@ -111,11 +111,11 @@ def test_it_makes_what_is_missing_and_leaves_the_rest(deployment: Deployment) ->
     environment = read_environment(deployment.environment)
     assert text.startswith("# mine\nPUBLISH_ADDRESS=192.0.2.1\nPOSTGRES_PASSWORD=kept-as-it-is\n")
     assert text.count("KAFKA_STATS_PASSWORD=") == 1
-    assert all(environment[one.name] for one in variables() if one.make)
+    assert all(environment[variable.name] for variable in variables() if variable.make)
 
 
 def test_it_says_when_two_places_disagree(deployment: Deployment) -> None:
-    """A password that was changed in one of its two places would lock a service out; no password is quoted."""
+    """Different passwords of a service in the two files are an error that quotes no password."""
     make(deployment)
     users = deployment.secrets / "kafka-users.yaml"
     changed = yaml.safe_load(users.read_text(encoding="utf-8"))
@@ -127,7 +127,7 @@ def test_it_says_when_two_places_disagree(deployment: Deployment) -> None:
 
 
 def test_the_certificate_is_the_call_centres_own(deployment: Deployment) -> None:
-    """Its key fits, and who trusts it alone is content with the name in the endpoints' addresses."""
+    """A client that trusts only the certificate accepts a server with its key under the endpoints' host name."""
     make(deployment)
     certificate, key = deployment.secrets / "call-centre.crt", deployment.secrets / "call-centre.key"
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -138,7 +138,7 @@ def test_the_certificate_is_the_call_centres_own(deployment: Deployment) -> None
 
 
 def shaken_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> bool:
-    """Whether the two come to an agreement, in memory."""
+    """Run a TLS handshake in memory; returns whether it succeeded."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     sides = [
         client.wrap_bio(to_client, to_server, server_hostname=name),

@@ -1,4 +1,4 @@
-"""The front door's client: what each answer means for who sends."""
+"""The front door's client: its result for each response."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -22,31 +22,31 @@ KEYS = {"web": "key of web", "112": "key of 112"}
 
 @pytest.fixture
 async def server() -> AsyncIterator[Receiver]:
-    """A server in the place of intake and stats."""
+    """A server in place of intake and stats."""
     async with receiver() as made:
         yield made
 
 
 @pytest.fixture
 async def door(server: Receiver) -> AsyncIterator[FrontDoor]:
-    """The front door on it."""
+    """A front door of this server."""
     async with aiohttp.ClientSession() as session:
         yield at(session, server.port)
 
 
 def at(session: aiohttp.ClientSession, port: int) -> FrontDoor:
-    """A front door to a port."""
+    """A front door of a port."""
     address = f"http://127.0.0.1:{port}"
     return FrontDoor(session, services={"intake": address, "stats": address}, api_keys=KEYS)
 
 
 def problem(status: int, code: str = "x", headers: dict[str, str] | None = None, **fields: Any) -> Behaviour:
-    """A problem as intake and stats answer it."""
+    """A problem response as intake and stats send it."""
     return answer(status, headers, orjson.dumps({"code": code, **fields}))
 
 
 async def test_each_kind_goes_to_its_path_with_its_channels_key(server: Receiver, door: FrontDoor) -> None:
-    """A report to /v1/reports, a call to /v1/calls, the body as it is; the 202's answer comes back."""
+    """Reports go to /v1/reports and calls to /v1/calls with the channel's key; the 202's body is returned."""
     server.otherwise = answer(202, body=b'{"report_id": "7"}')
     assert await door.send(REPORT) == await door.send(CALL) == {"report_id": "7"}
     assert [(push.path, push.headers["x-api-key"], push.json) for push in server.pushes] == [
@@ -59,7 +59,7 @@ async def test_each_kind_goes_to_its_path_with_its_channels_key(server: Receiver
 async def test_a_definite_no_is_refused_with_status_code_and_fields(
     server: Receiver, door: FrontDoor, status: int
 ) -> None:
-    """Sending it again would not help: the person is told what to change."""
+    """A final refusal raises `Refused` with the status, the code and the invalid fields."""
     server.otherwise = problem(status, "invalid_report", errors=[{"field": "reporter.phone"}])
     with pytest.raises(Refused, match=rf"{status} invalid_report .*reporter\.phone"):
         await door.send(REPORT)
@@ -67,21 +67,21 @@ async def test_a_definite_no_is_refused_with_status_code_and_fields(
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
 async def test_not_now_is_try_again(server: Receiver, door: FrontDoor, status: int) -> None:
-    """Away, full, or busy with the same report."""
+    """Responses that permit a retry (down, full, busy with the same report) raise `TryAgain`."""
     server.otherwise = problem(status)
     with pytest.raises(TryAgain, match=str(status)):
         await door.send(REPORT)
 
 
 @pytest.mark.parametrize(
-    ("said", "after"),
+    ("header", "after"),
     [("0", 0.0), ("3", 3.0), ("86400", 10.0), ("-1", None), ("Wed, 31 Jul 2024 10:00:00 GMT", None), ("²", None)],
 )
 async def test_how_long_to_wait_is_taken_from_the_answer(
-    server: Receiver, door: FrontDoor, said: str, after: float | None
+    server: Receiver, door: FrontDoor, header: str, after: float | None
 ) -> None:
-    """Retry-After in seconds, at most ten of them: an hour would look like a hang. A date is not understood."""
-    server.otherwise = problem(503, headers={"Retry-After": said})
+    """The pause is Retry-After in seconds, at most ten, because an hour would look like a hang; dates are ignored."""
+    server.otherwise = problem(503, headers={"Retry-After": header})
     with pytest.raises(TryAgain) as wait:
         await door.send(REPORT)
     assert wait.value.after == after
@@ -91,14 +91,14 @@ async def test_how_long_to_wait_is_taken_from_the_answer(
     "behaviour", [garbage, reset, answer(200, body=b"<html>"), answer(202, body=b"\xff")], ids=range(4)
 )
 async def test_what_is_no_answer_is_try_again(server: Receiver, door: FrontDoor, behaviour: Behaviour) -> None:
-    """Cut off, not HTTP, not JSON: it may have been taken, and sending again is harmless."""
+    """A closed connection or an invalid response raises `TryAgain`: a repeat is safe."""
     server.otherwise = behaviour
     with pytest.raises(TryAgain):
         await door.send(REPORT)
 
 
 async def test_nobody_there_is_try_again() -> None:
-    """A service that is being started again is waited for, on each of the three ways."""
+    """A refused connection raises `TryAgain` in all three calls."""
     async with aiohttp.ClientSession() as session:
         door = at(session, unused_port())
         for asked in (door.send(REPORT), door.ask_stats("/v1/conservation"), door.read_metrics("intake")):
@@ -108,14 +108,14 @@ async def test_nobody_there_is_try_again() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"Not Found", b"[]", b'"x"', b"\xff"])
 async def test_a_refusal_without_a_problem_is_still_one(server: Receiver, door: FrontDoor, body: bytes) -> None:
-    """A proxy in between answers as it likes; the status counts."""
+    """A refusal without a problem body, as from a proxy, is judged by its status."""
     server.otherwise = answer(404, body=body)
     with pytest.raises(Refused, match="404"):
         await door.send(REPORT)
 
 
 async def test_what_stats_does_not_know_yet_is_asked_again(server: Receiver, door: FrontDoor) -> None:
-    """A 404 for a report on its way is no refusal; one for a report that nobody has is."""
+    """A 404 with ``not_yet_known`` raises `TryAgain`, another 404 `Refused`."""
     server.behaviours = [problem(404, "not_yet_known"), problem(404, "unknown_report")]
     with pytest.raises(TryAgain):
         await door.ask_stats("/v1/reports/7")
@@ -124,14 +124,14 @@ async def test_what_stats_does_not_know_yet_is_asked_again(server: Receiver, doo
 
 
 async def test_metrics_are_text(server: Receiver, door: FrontDoor) -> None:
-    """They come as Prometheus would read them."""
+    """Metrics are returned as text in the format of Prometheus."""
     server.otherwise = answer(200, {"Content-Type": "text/plain"}, b'laksa_outbox_records{topic="x"} 2.0\n')
     assert waiting_records(await door.read_metrics("intake")) == 2
 
 
 @pytest.mark.parametrize("status", [404, 500, 503])
 async def test_an_error_page_is_no_metrics(server: Receiver, door: FrontDoor, status: int) -> None:
-    """Nothing in it would look like nothing waiting."""
+    """An error page raises an error: without metrics it would look like nothing waiting."""
     server.otherwise = answer(status)
     with pytest.raises(TryAgain):
         await door.read_metrics("intake")
@@ -140,7 +140,7 @@ async def test_an_error_page_is_no_metrics(server: Receiver, door: FrontDoor, st
 async def test_sending_goes_on_until_it_is_accepted(
     server: Receiver, door: FrontDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever says "not now" is tried again with the same body; the answer of the 202 comes back."""
+    """Each `TryAgain` is followed by a retry with the same body, and the 202's body is returned."""
     monkeypatch.setattr(front_door, "FIRST_PAUSE", 0.002)
     server.behaviours = [problem(503, "too_busy", {"Retry-After": "0"}), reset, problem(409, "in_progress")]
     server.otherwise = answer(202, body=b'{"report_id": "7"}')
@@ -151,7 +151,7 @@ async def test_sending_goes_on_until_it_is_accepted(
 async def test_sending_ends_when_its_time_is_up(
     server: Receiver, door: FrontDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the seconds that were given, the last refusal is raised as it was."""
+    """After the time limit, the last `TryAgain` is raised."""
     monkeypatch.setattr(front_door, "FIRST_PAUSE", 0.01)
     server.otherwise = problem(503, "unavailable")
     with pytest.raises(TryAgain, match="503 unavailable"):
@@ -160,7 +160,7 @@ async def test_sending_ends_when_its_time_is_up(
 
 
 async def test_a_definite_no_is_not_tried_again(server: Receiver, door: FrontDoor) -> None:
-    """422 is raised after one try."""
+    """A 422 is raised without a retry."""
     server.otherwise = problem(422, "invalid")
     with pytest.raises(Refused):
         await door.send_until_accepted(REPORT)
@@ -169,7 +169,7 @@ async def test_a_definite_no_is_not_tried_again(server: Receiver, door: FrontDoo
 
 @pytest.mark.parametrize(("asked", "at_least"), [(None, 0.2), (3.0, 3.0)])
 def test_those_refused_together_do_not_come_again_together(asked: float | None, at_least: float) -> None:
-    """The pause is what intake asked for, or a growing one, and differs from one sender to the next."""
+    """The pause is Retry-After or a growing one, with jitter between senders."""
 
     def pause(tries: int) -> float:
         state = RetryCallState(AsyncRetrying(), None, (), {})

@@ -1,4 +1,4 @@
-"""``laksa seed``: what it sends, and what it says of the table that it then finds."""
+"""``laksa seed``: its requests, and its report on the resulting table."""
 
 import io
 import json
@@ -32,7 +32,7 @@ WRONG = {**PUBLISHED, "total": 375}
 async def pipeline(
     monkeypatch: pytest.MonkeyPatch, folder: Path, *, table: dict[str, Any] | None, status: int = 202
 ) -> AsyncIterator[Counter[str]]:
-    """An intake that answers with this status and a stats with this table; yields what was sent, by path."""
+    """An intake with this status and a stats with this table; yields the requests by path."""
     sent: Counter[str] = Counter()
 
     async def take(request: web.Request) -> web.Response:
@@ -47,7 +47,7 @@ async def pipeline(
     app.add_routes([web.post("/v1/{kind}", take), web.get("/v1/stats/112", count)])
     (folder / "keys.json").write_text(json.dumps({"api_keys": KEYS, "endpoints": {}}), encoding="utf-8")
     async with TestServer(app, host="127.0.0.1") as server:
-        monkeypatch.setenv("LAKSA_INTAKE_URL", str(server.make_url("")))  # ends with a slash, and that does not matter
+        monkeypatch.setenv("LAKSA_INTAKE_URL", str(server.make_url("")))  # a trailing slash is accepted
         monkeypatch.setenv("LAKSA_STATS_URL", str(server.make_url("")))
         monkeypatch.setenv("LAKSA_API_KEYS_FILE", str(folder / "keys.json"))
         monkeypatch.setenv("LAKSA_VAR_DIR", str(folder))
@@ -55,30 +55,30 @@ async def pipeline(
 
 
 async def test_it_sends_once_and_shows_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """0 where the table is the published one; a second run finds in its folder that nothing is left to send."""
-    said = io.StringIO()
+    """The result is 0 if the table is the published one; a second run sends nothing."""
+    output = io.StringIO()
     async with pipeline(monkeypatch, tmp_path, table=PUBLISHED) as sent:
-        assert await seed(Console(file=said)) == 0
+        assert await seed(Console(file=output)) == 0
         first = dict(sent)
-        assert await seed(Console(file=said)) == 0
+        assert await seed(Console(file=output)) == 0
         assert dict(sent) == first
     assert sent["/v1/calls"] >= 376
     assert sent["/v1/reports"] > 0
-    assert "376" in said.getvalue()
-    assert "0 requests sent now" in said.getvalue()
+    assert "376" in output.getvalue()
+    assert "0 requests sent now" in output.getvalue()
 
 
 async def test_another_table_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """1, and a line that says what differs."""
+    """Another table gives 1 and a line with the difference."""
     monkeypatch.setattr(table_wait, "TABLE_SECONDS", 0.2)
-    said = io.StringIO()
+    output = io.StringIO()
     async with pipeline(monkeypatch, tmp_path, table=WRONG):
-        assert await seed(Console(file=said, width=200)) == 1
-    assert "total: stats says 375, published is 376" in said.getvalue()
+        assert await seed(Console(file=output, width=200)) == 1
+    assert "total: stats says 375, published is 376" in output.getvalue()
 
 
 async def test_a_stats_that_never_answers_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says which setting to look at."""
+    """If stats does not answer, the error names its setting."""
     monkeypatch.setattr(table_wait, "TABLE_SECONDS", 0.2)
     async with pipeline(monkeypatch, tmp_path, table=None):
         with pytest.raises(LaksaError, match="LAKSA_STATS_URL"):
@@ -86,14 +86,14 @@ async def test_a_stats_that_never_answers_is_named(tmp_path: Path, monkeypatch: 
 
 
 async def test_a_refusal_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A definite no is not tried again."""
+    """A refusal ends the command without a retry."""
     async with pipeline(monkeypatch, tmp_path, table=PUBLISHED, status=403):
         with pytest.raises(Refused):
             await seed(Console(file=io.StringIO()))
 
 
 async def test_it_says_which_settings_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of them at once."""
+    """The error names all missing settings."""
     for name in ("LAKSA_INTAKE_URL", "LAKSA_STATS_URL", "LAKSA_API_KEYS_FILE"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigurationError, match="LAKSA_INTAKE_URL, LAKSA_STATS_URL, LAKSA_API_KEYS_FILE"):
@@ -101,7 +101,7 @@ async def test_it_says_which_settings_are_missing(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_file_without_keys_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is sent."""
+    """A file without keys is an error, and nothing is sent."""
     async with pipeline(monkeypatch, tmp_path, table=PUBLISHED) as sent:
         (tmp_path / "keys.json").write_text("{}", encoding="utf-8")
         with pytest.raises(ConfigurationError, match="LAKSA_API_KEYS_FILE"):

@@ -1,4 +1,4 @@
-"""Sending the reference data to a front door that fails now and then: all of it arrives, and nothing is made up."""
+"""Sending the reference data to an unreliable front door: all requests arrive, unchanged."""
 
 import asyncio
 from collections import Counter
@@ -26,11 +26,11 @@ ALL = len(reference_requests(datetime.now(UTC)))
 
 
 def unchanging(_confirmed: int, _total: int) -> None:
-    """Nobody looks at the progress."""
+    """Ignores the progress."""
 
 
 def cut(request: web.Request) -> web.Response:
-    """Cut the connection: the answer reaches nobody."""
+    """Close the connection without a response."""
     assert request.transport is not None
     request.transport.abort()
     return web.Response()
@@ -38,7 +38,7 @@ def cut(request: web.Request) -> web.Response:
 
 @dataclass
 class Intake:
-    """A front door on a real socket. ``treat`` says what befalls a try: by the request's number and the try's."""
+    """A front door on a real socket. ``treat`` decides the response by the numbers of the request and of the try."""
 
     treat: Callable[[int, int], str] = lambda _number, _tries: "take"
     bodies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Intake:
     port: int = 0
 
     async def take(self, request: web.Request) -> web.Response:
-        """One request: taken, or treated otherwise."""
+        """Handle one request: accept it, or respond as ``treat`` decides."""
         body = await request.json()
         reference = body["source_reference"]
         if request.headers["X-API-Key"] not in KEYS.values() or (
@@ -73,19 +73,19 @@ class Intake:
 
     @asynccontextmanager
     async def door(self) -> AsyncIterator[FrontDoor]:
-        """A client of it."""
+        """A client of this intake."""
         address = f"http://127.0.0.1:{self.port}"
         async with aiohttp.ClientSession() as session:
             yield FrontDoor(session, services={"intake": address}, api_keys=KEYS)
 
     async def send_all(self, layout: Layout, progress: Callable[[int, int], None] = unchanging) -> int:
-        """Send what is missing to it."""
+        """Send the missing requests to this intake."""
         async with self.door() as door:
             return await send_reference_data(layout, door, progress)
 
     @property
     def sent(self) -> list[dict[str, Any]]:
-        """The body of each reference, which was the same at each try."""
+        """The body by reference, after a check that all tries had the same body."""
         for tries in self.bodies.values():
             assert all(body == tries[0] for body in tries)
         return [tries[0] for tries in self.bodies.values()]
@@ -93,7 +93,7 @@ class Intake:
 
 @pytest.fixture
 async def intake() -> AsyncIterator[Intake]:
-    """A front door that takes everything."""
+    """A front door that accepts everything."""
     made = Intake()
     app = web.Application()
     app.add_routes([web.post("/v1/reports", made.take), web.post("/v1/calls", made.take)])
@@ -104,18 +104,18 @@ async def intake() -> AsyncIterator[Intake]:
 
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    """An empty data folder, and no patience."""
+    """An empty data folder, with short pauses."""
     monkeypatch.setattr(front_door, "FIRST_PAUSE", 0.002)
     return Layout(tmp_path)
 
 
 def by_reference(bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """In an order that does not depend on which came first."""
+    """Sorted by reference, independent of the order of arrival."""
     return sorted(bodies, key=lambda body: str(body["source_reference"]))
 
 
 async def test_everything_is_sent_once_with_its_channels_key(intake: Intake, layout: Layout) -> None:
-    """Each request is answered with one 202, exactly as it was made; the progress goes up to all of them."""
+    """Each request is accepted once, unchanged, with its channel's key; the progress reaches their number."""
     seen: list[tuple[int, int]] = []
     assert await intake.send_all(layout, lambda confirmed, total: seen.append((confirmed, total))) == ALL
     state = SeedState.load(layout)
@@ -126,7 +126,7 @@ async def test_everything_is_sent_once_with_its_channels_key(intake: Intake, lay
 
 
 async def test_a_second_time_nothing_is_sent(intake: Intake, layout: Layout) -> None:
-    """The next run finds everything confirmed, and does not even ask."""
+    """The next run finds every request confirmed and sends none."""
     await intake.send_all(layout)
     intake.bodies.clear()
     assert await intake.send_all(layout) == 0
@@ -136,7 +136,7 @@ async def test_a_second_time_nothing_is_sent(intake: Intake, layout: Layout) -> 
 async def test_a_front_door_that_fails_now_and_then_gets_everything_all_the_same(
     intake: Intake, layout: Layout
 ) -> None:
-    """Full, or cut off before or after it took a report: each is sent again, the same, until a 202 has come back."""
+    """After a 503 or a closed connection, each request is repeated unchanged until its 202."""
     faults = ["full", "cut", "lost", "take", "take"]
     intake.treat = lambda number, tries: faults[number % len(faults)] if tries <= 1 + number % 2 else "take"
     assert await intake.send_all(layout) == ALL
@@ -149,7 +149,7 @@ async def test_a_front_door_that_fails_now_and_then_gets_everything_all_the_same
 
 
 async def test_interrupted_half_way_only_what_is_missing_is_sent(intake: Intake, layout: Layout) -> None:
-    """What was confirmed is not sent again; what was on its way is, with the same body; in the end all is there."""
+    """After an interruption, only unconfirmed requests are sent, with the same bodies, until all are there."""
     half = ALL // 2
     intake.treat = lambda number, _tries: "take" if number < half else "hang"
     first = asyncio.create_task(intake.send_all(layout))
@@ -171,7 +171,7 @@ async def test_interrupted_half_way_only_what_is_missing_is_sent(intake: Intake,
 
 
 async def test_interrupted_before_the_first_answer_the_moment_is_kept(intake: Intake, layout: Layout) -> None:
-    """Made again for another moment, a report that intake already has would come a second time."""
+    """The moment is kept if the first run gets no response; another moment would make other requests."""
     intake.treat = lambda _number, _tries: "hang"
     sending = asyncio.create_task(intake.send_all(layout))
     await eventually(lambda: len(intake.bodies) >= AT_ONCE)
@@ -183,7 +183,7 @@ async def test_interrupted_before_the_first_answer_the_moment_is_kept(intake: In
 
 
 async def test_a_refusal_ends_it_and_the_next_run_goes_on_from_there(intake: Intake, layout: Layout) -> None:
-    """A definite no is not tried again, and costs nothing that was confirmed before."""
+    """A refusal ends the run without a retry, and the next run continues with the unconfirmed requests."""
     intake.treat = lambda number, _tries: "refuse" if number == 100 else "take"
     with pytest.raises(Refused, match="400 invalid_report"):
         await intake.send_all(layout)

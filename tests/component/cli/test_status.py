@@ -21,7 +21,7 @@ ACCOUNTS = {"emergency": {"accepted": 7, "difference": 2}, "routine": {"accepted
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    """A ready intake below ``/good``, one that is not ready below ``/bad``, and stats below ``/good``."""
+    """A ready intake and stats below ``/good``, and an unready intake below ``/bad``."""
 
     async def ready(request: web.Request) -> web.Response:
         is_good = request.match_info["service"] == "good"
@@ -38,7 +38,7 @@ async def url() -> AsyncIterator[str]:
 
 
 async def shown(tmp_path: Path, services: dict[str, str], **pids: int) -> tuple[int, str]:
-    """The exit code and what is printed, for a run of these services."""
+    """The exit code and the output for a run of these services."""
     layout = Layout(tmp_path)
     kafka = f"127.0.0.1:{unused_port()}"
     write_run_file(layout, RunInfo(kafka, services, {"supervisor": os.getpid(), **pids}, {}))
@@ -54,17 +54,17 @@ def line_of(name: str, printed: str) -> list[str]:
 
 
 async def test_all_ready_is_zero(tmp_path: Path, url: str) -> None:
-    """Each process has a line; Kafka has no readiness of its own; the accounts of both lanes are below."""
+    """With all processes ready, it exits with 0 and prints a line for each, and the accounts of both lanes."""
     code, printed = await shown(tmp_path, {"stats": f"{url}/good"}, kafka=os.getpid(), stats=os.getpid())
     assert code == 0, printed
     assert line_of("kafka", printed) == ["kafka", str(os.getpid()), "yes", "-"]
     assert line_of("stats", printed) == ["stats", str(os.getpid()), "yes", "yes"]
     assert "emergency lane: 7 accepted, 2 of them without a decision yet" in printed
-    assert "under way: unknown" in printed  # this run has no Kafka
+    assert "under way: unknown" in printed  # this run is without Kafka
 
 
 async def test_a_service_that_is_not_ready_is_one_with_its_reasons(tmp_path: Path, url: str) -> None:
-    """The checks of ``/health/ready`` are shown, without control characters."""
+    """An unready service gives 1, and its failed checks are shown without control characters."""
     services = {"intake": f"{url}/bad", "stats": f"{url}/good"}
     code, printed = await shown(tmp_path, services, intake=os.getpid(), stats=os.getpid())
     assert code == 1
@@ -74,7 +74,7 @@ async def test_a_service_that_is_not_ready_is_one_with_its_reasons(tmp_path: Pat
 
 
 async def test_a_service_without_an_answer_is_not_ready(tmp_path: Path) -> None:
-    """Also where its process is alive; and where stats does not answer, the accounts are unknown."""
+    """A live service that does not answer is not ready; without stats, the accounts are unknown."""
     nowhere = f"http://127.0.0.1:{unused_port()}"
     code, printed = await shown(tmp_path, {"stats": nowhere, "intake": nowhere}, stats=os.getpid())
     assert code == 1
@@ -84,27 +84,27 @@ async def test_a_service_without_an_answer_is_not_ready(tmp_path: Path) -> None:
 
 
 async def test_a_process_that_has_ended_is_one(tmp_path: Path, url: str) -> None:
-    """A pid that no process has is not alive, and the exit code says so without a service that is not ready."""
+    """A process that has ended gives 1, although no service is unready."""
     pid = _ended()
     code, printed = await shown(tmp_path, {"stats": f"{url}/good"}, stats=os.getpid(), kafka=pid)
     assert (code, line_of("kafka", printed)[2]) == (1, "no")
 
 
 async def test_nothing_runs(tmp_path: Path) -> None:
-    """Without a run the sentence says how to start one."""
+    """Without a run the error says how to start one."""
     with pytest.raises(ConfigurationError, match=r"Nothing runs on .* Start it with `make run`"):
         await show_status(Layout(tmp_path), Console(file=io.StringIO()))
 
 
 def test_readiness_that_cannot_be_asked_does_not_count_against_a_process() -> None:
-    """None means no question; False means a bad answer."""
+    """A process without a readiness check counts as good; an unready one does not."""
     assert ProcessStatus("kafka", 1, is_alive=True, is_ready=None, reasons=()).is_good
     assert not ProcessStatus("stats", 1, is_alive=True, is_ready=False, reasons=()).is_good
     assert not ProcessStatus("stats", 1, is_alive=False, is_ready=True, reasons=()).is_good
 
 
 def test_a_body_that_is_no_answer_of_ours_has_no_reasons() -> None:
-    """A proxy in between may answer anything."""
+    """A body of another form, as from a proxy, has no reasons."""
     assert failed_checks({}) == failed_checks({"checks": "none"}) == ()
 
 

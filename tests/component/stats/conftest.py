@@ -1,4 +1,4 @@
-"""What the component tests of stats share: an empty database of each kind, and what reads and writes it."""
+"""Fixtures of the component tests of stats: an empty database of each kind, a store and queries on it."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.support.databases.stats_tables import make_stats_tables
 
 @pytest.fixture(params=KINDS)
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    """An empty database, on each kind that there is."""
+    """An empty database of each kind."""
     async with database(request.param, tmp_path) as url:
         made = make_engine(url)
         yield made
@@ -33,7 +33,7 @@ async def store(engine: AsyncEngine) -> StatsStore:
 
 @pytest.fixture
 def queries(engine: AsyncEngine) -> StatsQueries:
-    """What reads the same database."""
+    """Queries on the same database."""
     return StatsQueries(engine)
 
 

@@ -1,4 +1,4 @@
-"""The API: counts, accounts, lists and single reports, strictly asked and without anything personal."""
+"""The API of stats: counts, accounts, lists and single reports, strictly validated and without personal data."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ UNKNOWN_ID = "7b0f9f4e-0000-4000-8000-000000000000"
 
 
 async def test_the_112_report_of_the_published_period(stats: StatsApp) -> None:
-    """Exactly the answer that the issue gives."""
+    """The response for the published period is exactly the published one."""
     await stats.count(facts(*lifecycle.calls_of_2024()))
     answer = await stats.get("/v1/stats/112?from=2024-01&to=2024-07")
     assert answer.json() == {
@@ -31,13 +31,13 @@ async def test_the_112_report_of_the_published_period(stats: StatsApp) -> None:
 
 
 async def test_the_112_report_of_an_empty_period_has_all_lines(stats: StatsApp) -> None:
-    """Five zeros and not an empty table."""
+    """A period without calls gives five lines of zero instead of an empty table."""
     answer = (await stats.get("/v1/stats/112?from=2020-01&to=2020-01")).json()
     assert (answer["total"], [row["count"] for row in answer["rows"]]) == (0, [0] * 5)
 
 
 async def test_the_112_report_counts_normal_calls_to_112_only(stats: StatsApp) -> None:
-    """No pranks, no other channels, and months by Jakarta's calendar."""
+    """Pranks and other channels do not count, and months are those of Jakarta."""
     new_year = datetime(2023, 12, 31, 17, 0, tzinfo=UTC)
     calls = [lifecycle.registered(n, channel="112", call_type=kind) for n, kind in enumerate(CallType)]
     edge = lifecycle.registered(9, channel="112", call_type="normal", occurred_at=new_year)
@@ -75,7 +75,7 @@ async def test_the_112_report_counts_normal_calls_to_112_only(stats: StatsApp) -
     ],
 )
 async def test_a_wrong_question_is_a_problem_of_422(stats: StatsApp, query: str) -> None:
-    """With a stable code, and never with the value that was sent."""
+    """An invalid parameter gives a 422 with a stable code that does not repeat the sent value."""
     answer = await stats.get(query)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
@@ -97,7 +97,7 @@ async def test_a_wrong_question_is_a_problem_of_422(stats: StatsApp, query: str)
     ],
 )
 async def test_counts_by_every_dimension(stats: StatsApp, dimension: str, expected: list[tuple[str, str, int]]) -> None:
-    """Each sums to the same total; an exercise is in none."""
+    """The counts of each dimension have the same total, without exercises."""
     await stats.count(
         facts(
             lifecycle.registered(1),
@@ -115,7 +115,7 @@ async def test_counts_by_every_dimension(stats: StatsApp, dimension: str, expect
 
 
 async def test_counts_take_days_and_months(stats: StatsApp) -> None:
-    """The end is included; a side may stay open."""
+    """A window by days or months includes its end, and either side may be open."""
     await stats.count(facts(*lifecycle.calls_of_2024()))
     assert (await stats.get("/v1/stats?group_by=channel&from=2024-07-31&to=2024-07-31")).json()["total"] >= 1
     first_half = (await stats.get("/v1/stats?group_by=day&to=2024-03")).json()["total"]
@@ -124,7 +124,7 @@ async def test_counts_take_days_and_months(stats: StatsApp) -> None:
 
 
 async def test_conservation_is_exactly_two_lanes_of_six_figures(stats: StatsApp) -> None:
-    """As the issue says, with zeros where nothing came."""
+    """The accounts have six figures for each of the two lanes, with zeros for an empty lane."""
     await stats.count(facts(lifecycle.registered(1), lifecycle.registered(2), lifecycle.decided(2, "rejected", None)))
     assert (await stats.get("/v1/conservation")).json() == {
         "emergency": {"accepted": 0, "routed": 0, "triaged": 0, "ended": 0, "rejected": 0, "difference": 0},
@@ -133,7 +133,7 @@ async def test_conservation_is_exactly_two_lanes_of_six_figures(stats: StatsApp)
 
 
 async def test_pages_follow_each_other_without_gap_or_repetition(stats: StatsApp) -> None:
-    """Also while new reports come in, and where many were received in one moment."""
+    """Paging stays complete while new reports arrive, and if many have the same received_at."""
     moment = lifecycle.START
     await stats.count(facts(*(lifecycle.registered(n, received_at=moment) for n in range(25))))
     seen: list[str] = []
@@ -165,7 +165,7 @@ async def test_pages_follow_each_other_without_gap_or_repetition(stats: StatsApp
     ],
 )
 async def test_reports_are_filtered(stats: StatsApp, query: str, numbers: list[int]) -> None:
-    """By every filter and by several at once; exercises are in the list, marked."""
+    """Each filter works, also combined with others; exercises are listed with their mode."""
     await stats.count(
         facts(
             lifecycle.registered(1),
@@ -177,11 +177,11 @@ async def test_reports_are_filtered(stats: StatsApp, query: str, numbers: list[i
         )
     )
     found = (await stats.get(f"/v1/reports?{query}")).json()["reports"]
-    assert [one["report_id"] for one in found] == [str(lifecycle.report_id(number)) for number in numbers]
+    assert [report["report_id"] for report in found] == [str(lifecycle.report_id(number)) for number in numbers]
 
 
 async def test_one_report_with_everything_that_happened(stats: StatsApp) -> None:
-    """Status, owner and informed departments with their deliveries, history and why."""
+    """A report has its status, its owner and informed departments with deliveries, its history and the reason."""
     await stats.count(
         facts(
             lifecycle.registered(category="DIS-POHON"),
@@ -198,10 +198,10 @@ async def test_one_report_with_everything_that_happened(stats: StatsApp) -> None
     assert (found["status"], found["public_status"], found["owner"]) == ("in_progress", "proses", "DISBUDPARMAN")
     assert (found["rule"], found["table_version"], found["outcome"]) == ("taxonomy", "2024-01-01", "routed")
     assert found["why"]
-    standing = [(one["opd"], one["role"], one["status"]) for one in found["targets"]]
+    standing = [(target["opd"], target["role"], target["status"]) for target in found["targets"]]
     assert standing == [("DISBUDPARMAN", "owner", "in_progress"), ("BPBD", "informed", "routed")]
-    deliveries = [one for target in found["targets"] for one in target["deliveries"]]
-    assert [(one["endpoint"], one["state"], one["attempts"]) for one in deliveries] == [
+    deliveries = [delivery for target in found["targets"] for delivery in target["deliveries"]]
+    assert [(delivery["endpoint"], delivery["state"], delivery["attempts"]) for delivery in deliveries] == [
         ("disbudparman-callcentre", "acknowledged", 1),
         ("bpbd-callcentre", "retrying", 1),
     ]
@@ -217,7 +217,7 @@ async def test_one_report_with_everything_that_happened(stats: StatsApp) -> None
 
 @pytest.mark.parametrize("number", [None, 1])
 async def test_a_report_that_is_not_registered_is_not_yet_known(stats: StatsApp, number: int | None) -> None:
-    """404 with Retry-After, also while only its decision is here: `status_url` may be asked at once."""
+    """An unregistered report is a 404 with Retry-After, because `status_url` may be requested at once."""
     await stats.count(facts(lifecycle.decided(1)))
     answer = await stats.get(f"/v1/reports/{lifecycle.report_id(number) if number else UNKNOWN_ID}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_yet_known")
@@ -225,14 +225,14 @@ async def test_a_report_that_is_not_registered_is_not_yet_known(stats: StatsApp,
 
 
 async def test_no_read_holds_a_reporter_what_was_said_or_where_exactly(stats: StatsApp) -> None:
-    """Canaries in everything that a producer could get wrong are in no answer, table or metric (S4)."""
+    """Canary values in every field that a producer may fill wrongly reach no response, table or metric (S4)."""
     canary = "Kanari 081234567890"
-    told = lifecycle.status_changed()
+    changed = lifecycle.status_changed()
     await stats.count(
         facts(
             lifecycle.registered(category=canary, kecamatan=canary),
             lifecycle.decided(inputs={"channel": "112", "category": canary, "received_at": lifecycle.START}),
-            lifecycle.received(told.attributes.type, told.event.model_copy(update={"note": canary})),
+            lifecycle.received(changed.attributes.type, changed.event.model_copy(update={"note": canary})),
         )
     )
     pages = [f"/v1/reports/{lifecycle.report_id(0)}", "/v1/reports", "/v1/stats?group_by=category", "/", "/metrics"]
@@ -247,7 +247,7 @@ async def test_no_read_holds_a_reporter_what_was_said_or_where_exactly(stats: St
 
 
 async def test_a_database_that_is_away_is_503(tmp_path: Path) -> None:
-    """A problem with Retry-After for programs, a page for people; nothing pretends to be empty."""
+    """Without a database, the API answers 503 with Retry-After and the board with a notice, never with empty data."""
     async with stats_app(tmp_path / "no-such-folder", with_tables=False) as stats:
         answer = await stats.get("/v1/conservation")
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")

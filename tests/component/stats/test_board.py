@@ -1,4 +1,4 @@
-"""The pages of the board: what they say, and that they bring nothing from outside and no script of others."""
+"""The pages of the board: their content, and that they load no external resources and no foreign scripts."""
 
 import re
 
@@ -15,7 +15,7 @@ PAGES = ["/", "/board/112", "/docs", "/asyncapi/docs"]
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_nothing_comes_from_outside(stats: StatsApp, path: str) -> None:
-    """No CDN: every script, style and picture is this service's own, and the policy says so to the browser."""
+    """Every script, style and image comes from this service, and the Content-Security-Policy allows no other source."""
     answer = await stats.get(path)
     assert answer.status_code == 200
     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -25,7 +25,7 @@ async def test_nothing_comes_from_outside(stats: StatsApp, path: str) -> None:
 
 
 async def test_the_board_needs_no_inline_script_or_style(stats: StatsApp) -> None:
-    """Its policy allows none."""
+    """The board has no inline script or style, and its policy allows none."""
     await stats.count(facts(*lifecycle.calls_of_2024()[:20]))
     answer = await stats.get("/")
     assert "unsafe" not in answer.headers["content-security-policy"]
@@ -33,7 +33,7 @@ async def test_the_board_needs_no_inline_script_or_style(stats: StatsApp) -> Non
 
 
 async def test_an_empty_board_says_so(stats: StatsApp) -> None:
-    """Every part has its words for nothing."""
+    """Every part of an empty board has a text that says so."""
     page = (await stats.get("/")).text
     for sentence in (
         "Tidak ada laporan darurat yang terbuka.",
@@ -45,12 +45,12 @@ async def test_an_empty_board_says_so(stats: StatsApp) -> None:
 
 
 async def test_the_board_says_how_triage_is_left(stats: StatsApp) -> None:
-    """By assignment, which comes later."""
+    """The board says that triage ends by an assignment."""
     assert "Triase ditinggalkan lewat penugasan" in (await stats.get("/")).text
 
 
 async def test_the_published_period_is_compared_with_its_published_figures(stats: StatsApp) -> None:
-    """The table ticks what is equal; without the calls it does not."""
+    """The table has a tick for each figure that equals the published one, and none without the calls."""
     path = "/board/112?from=2024-01&to=2024-07"
     assert "≠" in (await stats.get(path)).text
     await stats.count(facts(*lifecycle.calls_of_2024()))
@@ -62,7 +62,7 @@ async def test_the_published_period_is_compared_with_its_published_figures(stats
 
 
 async def test_history_is_no_open_work(stats: StatsApp) -> None:
-    """Backfilled calls are counted, but nobody is told to confirm them."""
+    """Backfilled calls are counted, but do not appear as unconfirmed."""
     await stats.count(facts(*lifecycle.calls_of_2024()))
     page = (await stats.get("/")).text
     assert "376 riwayat" in page
@@ -70,7 +70,7 @@ async def test_history_is_no_open_work(stats: StatsApp) -> None:
 
 
 async def test_a_report_without_a_decision_is_seen(stats: StatsApp) -> None:
-    """The check turns from balanced to look here."""
+    """The conservation check changes from balanced to a warning."""
     await stats.count(facts(lifecycle.registered()))
     page = (await stats.get("/")).text
     assert "1 belum diputuskan" in page
@@ -78,7 +78,7 @@ async def test_a_report_without_a_decision_is_seen(stats: StatsApp) -> None:
 
 
 async def test_an_open_emergency_stands_out(stats: StatsApp) -> None:
-    """In a card, in the list and for a screen reader."""
+    """An open emergency is shown in a card, in the list and to screen readers."""
     await stats.count(
         facts(lifecycle.registered(category="FIR-KEBAKARAN", lane="emergency"), lifecycle.decided(owner="BPBD"))
     )
@@ -89,13 +89,13 @@ async def test_an_open_emergency_stands_out(stats: StatsApp) -> None:
 
 
 async def test_the_board_says_when_its_source_is_away(stats: StatsApp) -> None:
-    """Old figures are not shown as live ones: here Kafka does not answer."""
+    """While Kafka does not answer, the board does not show its figures as live."""
     async with stats.app.router.lifespan_context(stats.app):
         assert "Sumber data terputus" in (await stats.get("/")).text
 
 
 async def test_a_report_has_a_page_with_history_and_why(stats: StatsApp) -> None:
-    """In the words of the city."""
+    """The page of a report shows its history and the reason in Indonesian."""
     await stats.count(
         facts(
             lifecycle.registered(),
@@ -117,7 +117,7 @@ async def test_a_report_has_a_page_with_history_and_why(stats: StatsApp) -> None
 
 
 async def test_an_unknown_report_has_a_page_that_says_so(stats: StatsApp) -> None:
-    """404 in words, with Retry-After."""
+    """An unknown report gives a 404 page with Retry-After."""
     answer = await stats.get(f"/laporan/{lifecycle.report_id(5)}")
     assert (answer.status_code, answer.headers["retry-after"]) == (404, "1")
     assert "Belum dikenal" in answer.text
@@ -125,7 +125,7 @@ async def test_an_unknown_report_has_a_page_that_says_so(stats: StatsApp) -> Non
 
 @pytest.mark.parametrize("query", ["from=2024-07&to=2024-01", "from=kemarin", "from=<script>"])
 async def test_a_wrong_period_is_said_in_words(stats: StatsApp, query: str) -> None:
-    """422, and nothing of it is repeated."""
+    """An invalid period gives a 422 page that does not repeat the input."""
     answer = await stats.get(f"/?{query}")
     assert answer.status_code == 422
     assert "Periode tidak dapat dipakai" in answer.text
@@ -135,17 +135,17 @@ async def test_a_wrong_period_is_said_in_words(stats: StatsApp, query: str) -> N
 
 
 async def test_what_others_wrote_is_shown_as_text(stats: StatsApp) -> None:
-    """Markup from a department's answer is escaped (bad input 3)."""
-    told = lifecycle.status_changed()
-    hostile = told.event.model_copy(update={"by": "<script>alert(1)</script>"})
-    await stats.count(facts(lifecycle.registered(), lifecycle.received(told.attributes.type, hostile)))
+    """Markup in a department's update is escaped (bad input 3)."""
+    changed = lifecycle.status_changed()
+    hostile = changed.event.model_copy(update={"by": "<script>alert(1)</script>"})
+    await stats.count(facts(lifecycle.registered(), lifecycle.received(changed.attributes.type, hostile)))
     page = (await stats.get(f"/laporan/{lifecycle.report_id(0)}")).text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
 
 
 def test_numbers_and_times_are_written_as_in_the_city() -> None:
-    """Points between thousands, Jakarta's clock, Indonesian months."""
+    """Thousands have points, times are in Jakarta's zone, and months are Indonesian."""
     assert wording.number(14_012) == "14.012"
     assert wording.moment(START) == "20 Nov 2026 10.00.00"
     assert wording.short_moment(START, START) == "10.00.00"
@@ -158,5 +158,5 @@ def test_numbers_and_times_are_written_as_in_the_city() -> None:
     ("seconds", "words"), [(-5, "baru saja"), (59, "baru saja"), (60, "1 mnt"), (7_199, "1 jam"), (172_800, "2 hari")]
 )
 def test_spans_are_told_in_their_largest_unit(seconds: int, words: str) -> None:
-    """A clock that is ahead does not make a span negative."""
+    """A span has its largest unit, and a clock that is ahead gives no negative span."""
     assert wording.span(START, START.fromtimestamp(START.timestamp() + seconds, tz=START.tzinfo)) == words

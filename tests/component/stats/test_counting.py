@@ -1,4 +1,4 @@
-"""Counting as a service does it: metrics, freshness, duplicates, and the watch over the accounts."""
+"""The counting of the service: metrics, delay, duplicates, and the monitoring of the accounts."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,12 +16,12 @@ from tests.support.builders.fact_sets import facts
 
 
 def value(registry: CollectorRegistry, name: str, **labels: str) -> float:
-    """A metric's value, 0 where it has none."""
+    """A metric's value, 0 if it has none."""
     return registry.get_sample_value(name, labels) or 0.0
 
 
 async def test_facts_and_duplicates_are_counted_apart(store: StatsStore) -> None:
-    """Each event id is applied once; the rest are duplicates."""
+    """The first fact with an event id is counted as applied, repeats as duplicates."""
     registry = CollectorRegistry()
     counting = FactCounting(store, StatsMetrics(registry))
     events: Sequence[Received[Event]] = [lifecycle.registered(), lifecycle.decided(), lifecycle.registered()]
@@ -33,7 +33,7 @@ async def test_facts_and_duplicates_are_counted_apart(store: StatsStore) -> None
 
 
 async def test_freshness_is_measured_once_per_fact(store: StatsStore) -> None:
-    """From ce_time until counted (S2)."""
+    """The delay from ce_time until the fact is counted is observed once per fact (S2)."""
     registry = CollectorRegistry()
     counting = FactCounting(store, StatsMetrics(registry))
     await counting.count_facts([lifecycle.registered()])
@@ -43,7 +43,7 @@ async def test_freshness_is_measured_once_per_fact(store: StatsStore) -> None:
 
 
 async def test_an_undecided_report_shows_in_the_metrics(store: StatsStore, queries: StatsQueries) -> None:
-    """Its lane's difference is 1 and its age grows, until it is decided."""
+    """The difference of the lane is 1 and the age of the report grows until it is decided."""
     registry = CollectorRegistry()
     watch = AccountWatch(queries, StatsMetrics(registry))
     received_at = datetime.now(UTC) - timedelta(minutes=5)
@@ -59,7 +59,7 @@ async def test_an_undecided_report_shows_in_the_metrics(store: StatsStore, queri
 
 
 async def test_facts_without_a_registration_show_in_the_metrics(store: StatsStore, queries: StatsQueries) -> None:
-    """They are in no account, so that something else has to say it."""
+    """Reports without a registration are in no account, so a metric counts them."""
     registry = CollectorRegistry()
     await store.record_facts(facts(lifecycle.decided()))
     await AccountWatch(queries, StatsMetrics(registry)).look()

@@ -1,4 +1,4 @@
-"""The live feed: one query for all viewers, told within two seconds, and an end when the service stops."""
+"""The live feed: one query for all viewers, updates within two seconds, and an end when the service stops."""
 
 import asyncio
 import contextlib
@@ -22,13 +22,13 @@ COUNTED = "event: counted"
 
 @dataclass
 class Page:
-    """A board that counts how often it is rendered; ``meanwhile`` happens while its figures are being read."""
+    """A board that counts its renderings; ``meanwhile`` runs while its figures are being read."""
 
     renderings: int = 0
     meanwhile: Callable[[], Awaitable[object]] | None = None
 
     async def render(self) -> str:
-        """Its next version."""
+        """Render the next version."""
         self.renderings += 1
         shown = f"<p>versi {self.renderings}</p>"
         if self.meanwhile is not None:
@@ -37,13 +37,13 @@ class Page:
 
 
 def feed_of(queries: StatsQueries, page: Page) -> LiveFeed:
-    """A feed that looks when it is told to."""
+    """A feed that looks only when `look` is called."""
     return LiveFeed(queries, page.render, StatsMetrics(CollectorRegistry()))
 
 
 @asynccontextmanager
 async def watched(queries: StatsQueries, page: Page) -> AsyncIterator[LiveFeed]:
-    """A feed that runs."""
+    """A running feed."""
     feed = feed_of(queries, page)
     stopping = asyncio.Event()
     running = asyncio.create_task(feed.run(stopping))
@@ -61,7 +61,7 @@ async def viewing(feed: LiveFeed, revision: int = -1) -> AsyncIterator[AsyncGene
 
 
 async def next_event(viewer: AsyncIterator[bytes], seconds: float = 5.0) -> str:
-    """The next thing that a viewer gets."""
+    """The next event for a viewer."""
     return (await asyncio.wait_for(anext(viewer), seconds)).decode()
 
 
@@ -71,7 +71,7 @@ async def count(store: StatsStore, number: int) -> None:
 
 
 async def test_a_change_reaches_every_viewer_from_one_rendering(store: StatsStore, queries: StatsQueries) -> None:
-    """Fifty viewers, one query; the change is there within two seconds."""
+    """One rendering serves fifty viewers, and a change reaches them within two seconds."""
     page = Page()
     async with watched(queries, page) as feed, contextlib.AsyncExitStack() as stack:
         viewers = [await stack.enter_async_context(viewing(feed)) for _ in range(50)]
@@ -90,7 +90,7 @@ async def test_a_change_reaches_every_viewer_from_one_rendering(store: StatsStor
 async def test_what_is_counted_before_the_stream_connects_is_sent_at_once(
     store: StatsStore, queries: StatsQueries
 ) -> None:
-    """The page shows revision 0, others have got revision 1 already: no refresh is waited for."""
+    """A viewer with revision 0 gets the existing revision 1 without waiting for a refresh."""
     feed = feed_of(queries, Page())
     async with viewing(feed) as first:
         await count(store, 1)
@@ -106,7 +106,7 @@ async def test_what_is_counted_before_the_stream_connects_is_sent_at_once(
 async def test_a_page_that_is_up_to_date_is_sent_nothing_until_something_changes(
     store: StatsStore, queries: StatsQueries
 ) -> None:
-    """Its stream begins with the next version."""
+    """The stream of a viewer with the latest revision begins with the next version."""
     page = Page()
     feed = feed_of(queries, page)
     async with viewing(feed):
@@ -125,7 +125,7 @@ async def test_a_page_that_is_up_to_date_is_sent_nothing_until_something_changes
 async def test_a_viewer_that_connects_again_has_the_newest_state_at_once(
     store: StatsStore, queries: StatsQueries
 ) -> None:
-    """It names the last event that it got; the other parts of its page are loaded again too."""
+    """A viewer that reconnects with its last event id gets the latest version, and reloads the other parts."""
     feed = feed_of(queries, Page())
     async with viewing(feed):
         await feed.look()
@@ -144,7 +144,7 @@ async def test_a_viewer_that_connects_again_has_the_newest_state_at_once(
 async def test_a_viewer_that_connects_during_a_rendering_gets_it_when_it_is_newer(
     store: StatsStore, queries: StatsQueries
 ) -> None:
-    """Its page was rendered before the fact that the rendering under way shows."""
+    """A viewer with an older page gets the version that was being rendered when it connected."""
     page = Page()
     feed = feed_of(queries, page)
     async with contextlib.AsyncExitStack() as stack:
@@ -163,7 +163,7 @@ async def test_a_viewer_that_connects_during_a_rendering_gets_it_when_it_is_newe
 async def test_a_viewer_that_connects_during_a_rendering_is_not_set_back(
     store: StatsStore, queries: StatsQueries
 ) -> None:
-    """Its page shows a fact that was counted after the rendering had read its revision."""
+    """A viewer with a newer page does not get the version that was being rendered when it connected."""
     page = Page()
     feed = feed_of(queries, page)
     async with contextlib.AsyncExitStack() as stack:
@@ -185,7 +185,7 @@ async def test_a_viewer_that_connects_during_a_rendering_is_not_set_back(
 
 
 async def test_what_is_counted_during_a_rendering_is_news_again(store: StatsStore, queries: StatsQueries) -> None:
-    """The version's id is the revision from before its figures were read."""
+    """A version's id is the revision read before its figures, so a later fact causes another version."""
     page = Page()
     feed = feed_of(queries, page)
 
@@ -204,7 +204,7 @@ async def test_what_is_counted_during_a_rendering_is_news_again(store: StatsStor
 
 
 async def test_a_slow_viewer_still_hears_that_something_was_counted(store: StatsStore, queries: StatsQueries) -> None:
-    """It missed the version with the change and gets the refresh after it: its 112 table is loaded again."""
+    """A viewer that missed the version with the change reloads its 112 table at the next refresh."""
     feed = feed_of(queries, Page())
     async with viewing(feed) as slow:
         await feed.look()
@@ -219,7 +219,7 @@ async def test_a_slow_viewer_still_hears_that_something_was_counted(store: Stats
 
 @pytest.mark.usefixtures("store")
 async def test_a_refresh_alone_does_not_load_other_parts_again(queries: StatsQueries) -> None:
-    """Ages grow, but nothing was counted."""
+    """A refresh without new facts sends no event to reload the other parts."""
     feed = feed_of(queries, Page())
     async with viewing(feed) as viewer:
         await feed.look()
@@ -232,7 +232,7 @@ async def test_a_refresh_alone_does_not_load_other_parts_again(queries: StatsQue
 
 @pytest.mark.usefixtures("store")
 async def test_a_restored_database_reaches_pages_with_a_higher_revision(queries: StatsQueries) -> None:
-    """A revision that went back does not leave a page as it was for good."""
+    """A page with a higher revision than a restored database is updated nevertheless."""
     feed = feed_of(queries, Page())
     async with viewing(feed):
         await feed.look()
@@ -244,7 +244,7 @@ async def test_a_restored_database_reaches_pages_with_a_higher_revision(queries:
 
 
 async def test_the_first_viewer_after_a_while_gets_no_old_version(store: StatsStore, queries: StatsQueries) -> None:
-    """What was rendered for others before nobody watched says that it is live, and is not."""
+    """The first viewer after a time without viewers gets a new version, not the stale one."""
     feed = feed_of(queries, Page())
     async with viewing(feed):
         await count(store, 1)
@@ -255,7 +255,7 @@ async def test_the_first_viewer_after_a_while_gets_no_old_version(store: StatsSt
 
 
 async def test_without_viewers_nothing_is_rendered(store: StatsStore, queries: StatsQueries) -> None:
-    """A board that nobody watches costs nothing."""
+    """Without viewers the feed renders nothing."""
     page = Page()
     async with watched(queries, page) as feed:
         await count(store, 1)
@@ -266,7 +266,7 @@ async def test_without_viewers_nothing_is_rendered(store: StatsStore, queries: S
 
 @pytest.mark.usefixtures("store")
 async def test_a_viewer_who_left_is_a_viewer_no_more(queries: StatsQueries) -> None:
-    """Also one whose connection broke while it waited for news."""
+    """A viewer that disconnected is no longer counted, also if the connection broke while it waited."""
     registry = CollectorRegistry()
     feed = LiveFeed(queries, Page().render, StatsMetrics(registry))
     viewer = feed.stream()
@@ -281,7 +281,7 @@ async def test_a_viewer_who_left_is_a_viewer_no_more(queries: StatsQueries) -> N
 
 @pytest.mark.usefixtures("store")
 async def test_streams_end_when_the_service_stops(queries: StatsQueries) -> None:
-    """Or its server would wait for viewers who never leave."""
+    """The streams end when the service stops, or its server would wait for the viewers."""
     page = Page()
     async with watched(queries, page) as feed:
         viewer = feed.stream()

@@ -5,7 +5,7 @@ from tests.support.builders import lifecycle
 
 
 async def test_requests_are_counted_under_their_route(stats: StatsApp) -> None:
-    """A path that holds an id, or that somebody made up, makes no series of its own."""
+    """Requests are counted by route: paths with ids and unknown paths create no series of their own."""
     for path in (f"/v1/reports/{lifecycle.report_id(1)}", f"/laporan/{lifecycle.report_id(1)}", "/nowhere/1", "/"):
         await stats.get(path)
     metrics = (await stats.get("/metrics")).text

@@ -1,4 +1,4 @@
-"""From the page to its stream: nothing that is counted on the way is lost, however long the way is."""
+"""Between a page and its stream no counted fact is lost, however late the stream connects."""
 
 import re
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ class SlowReading(StatsQueries):
         self._store = store
 
     async def accounts(self) -> Sequence[AccountLine]:
-        """The accounts from before that report."""
+        """The accounts without that report."""
         read = await super().accounts()
         await self._store.record_facts(facts(lifecycle.registered()))
         return read
 
 
 def revision_of(page: str) -> int:
-    """What the page tells its stream."""
+    """The revision in the page's stream URL."""
     found = re.search(r'hx-sse:connect="/board/live\?revision=(\d+)"', page)
     assert found is not None
     return int(found[1])
@@ -46,7 +46,7 @@ def revision_of(page: str) -> int:
 async def test_what_is_counted_while_the_page_is_rendered_comes_by_its_stream(
     engine: AsyncEngine, store: StatsStore
 ) -> None:
-    """The page carries the revision from before its figures, so that its stream begins with the newer version."""
+    """A page has the revision from before its figures, so that its stream begins with the newer version."""
     board = Board(SlowReading(engine, store), default_taxonomy(), Health())
     page = await board.page(None, None)
     assert (revision_of(page), "Belum ada laporan yang diteruskan" in page) == (0, True)
@@ -63,7 +63,7 @@ async def test_what_is_counted_while_the_page_is_rendered_comes_by_its_stream(
 
 
 async def test_a_page_gets_what_was_counted_before_its_stream_connected(stats: StatsApp) -> None:
-    """Although another viewer has that version already, and nothing changes any more."""
+    """A page gets that version at once, although another viewer already has it and nothing changes any more."""
     feed = stats.app.state.parts.feed
     async with stats.stream("/board/live") as first:
         await first.started.wait()
@@ -76,7 +76,7 @@ async def test_a_page_gets_what_was_counted_before_its_stream_connected(stats: S
 
 
 async def test_a_stream_that_connects_again_goes_on_from_its_last_event(stats: StatsApp) -> None:
-    """Its URL still names the page's revision: ``Last-Event-ID`` tells more."""
+    """On a reconnect, ``Last-Event-ID`` takes precedence over the page's revision in the URL."""
     feed = stats.app.state.parts.feed
     async with stats.stream("/board/live") as first:
         await first.started.wait()
@@ -96,7 +96,7 @@ async def test_a_stream_that_connects_again_goes_on_from_its_last_event(stats: S
 
 @pytest.mark.parametrize("given", NOT_A_NUMBER)
 async def test_a_stream_that_names_no_revision_gets_the_newest(stats: StatsApp, given: str) -> None:
-    """Whatever it names instead, it is served."""
+    """A stream with a missing or invalid revision gets the latest version."""
     async with stats.stream("/board/live") as first:
         await first.started.wait()
         await stats.app.state.parts.feed.look()
@@ -105,7 +105,7 @@ async def test_a_stream_that_names_no_revision_gets_the_newest(stats: StatsApp, 
 
 
 async def test_the_stream_is_one_of_events_and_is_not_kept(stats: StatsApp) -> None:
-    """No cache between the service and a browser may answer for it."""
+    """The stream has the type of server-sent events, and no cache may store it."""
     async with stats.stream("/board/live") as viewer:
         await viewer.started.wait()
     assert viewer.headers["content-type"].startswith("text/event-stream")

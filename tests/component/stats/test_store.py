@@ -1,4 +1,4 @@
-"""The store: each fact once, its effect with it, in any order and any number of times (S1, S5)."""
+"""The store counts each fact once with all its effects, in any order and repetition (S1, S5)."""
 
 import asyncio
 from pathlib import Path
@@ -39,7 +39,7 @@ YEAR = window_of("2024-01", "2024-07")
 async def test_any_order_and_any_repetition_count_the_same(
     engine: AsyncEngine, store: StatsStore, data: st.DataObject
 ) -> None:
-    """Counters == distinct event ids == rows, whatever the batches (S1), and a rebuild changes no byte (S5)."""
+    """Counters, distinct event ids and rows agree for all batches (S1), and a rebuild changes no byte (S5)."""
     known = data.draw(many_lives())
     await forget_everything(engine)
     for fact in known:
@@ -58,7 +58,7 @@ async def test_any_order_and_any_repetition_count_the_same(
 
 
 async def test_the_published_112_table_comes_out(store: StatsStore, queries: StatsQueries) -> None:
-    """376 calls as 122, 67, 30, 29, 128, from facts in reverse and twice."""
+    """Facts in reverse order and twice give the published 376 calls: 122, 67, 30, 29 and 128."""
     known = facts(*lifecycle.calls_of_2024())
     await store.record_facts(reversed(known))
     await store.record_facts(known)
@@ -68,7 +68,7 @@ async def test_the_published_112_table_comes_out(store: StatsStore, queries: Sta
 async def test_the_first_and_the_last_call_are_on_the_edges_of_the_period(
     store: StatsStore, queries: StatsQueries
 ) -> None:
-    """One is in 2023 by UTC; a window by UTC would lose it."""
+    """The first call is in 2023 by UTC, so a window by UTC would miss it."""
     await store.record_facts(facts(*lifecycle.calls_of_2024()))
     days = await queries.counts_by("day", Window())
     assert (min(days), max(days)) == ("2024-01-01", "2024-07-31")
@@ -76,7 +76,7 @@ async def test_the_first_and_the_last_call_are_on_the_edges_of_the_period(
 
 
 async def test_only_new_facts_are_returned(store: StatsStore) -> None:
-    """A duplicate is known by its event id, within a batch and across batches."""
+    """Duplicates are detected by event id, within a batch and across batches."""
     known = facts(lifecycle.registered(), lifecycle.decided())
     assert len(await store.record_facts([*known, *known])) == 2
     assert await store.record_facts(known) == []
@@ -84,7 +84,7 @@ async def test_only_new_facts_are_returned(store: StatsStore) -> None:
 
 
 async def test_a_duplicate_changes_nothing_not_even_the_revision(store: StatsStore, queries: StatsQueries) -> None:
-    """Viewers are told only of what changed."""
+    """A duplicate changes no row and no revision, so viewers get no update."""
     await store.record_facts(facts(lifecycle.registered()))
     before = await queries.revision()
     await store.record_facts(facts(lifecycle.registered()))
@@ -94,15 +94,15 @@ async def test_a_duplicate_changes_nothing_not_even_the_revision(store: StatsSto
 
 
 async def test_a_new_fact_moves_a_report_from_cell_to_cell(engine: AsyncEngine, store: StatsStore) -> None:
-    """The old contribution goes when the new one comes; empty cells are gone."""
-    for told in (lifecycle.registered(), lifecycle.decided(), lifecycle.status_changed(to="resolved")):
-        await store.record_facts(facts(told))
+    """A new fact subtracts the report's old contribution and adds the new one; empty cells are removed."""
+    for event in (lifecycle.registered(), lifecycle.decided(), lifecycle.status_changed(to="resolved")):
+        await store.record_facts(facts(event))
         assert sum((await cells(engine)).values()) == 1
     assert [key.status for key in await cells(engine)] == ["resolved"]
 
 
 async def test_conservation_counts_first_decisions_per_lane(store: StatsStore, queries: StatsQueries) -> None:
-    """An undecided report is the difference; an exercise and an unregistered report are nowhere."""
+    """An undecided report is the difference; exercises and unregistered reports are not counted."""
     await store.record_facts(
         facts(
             lifecycle.registered(1, lane="emergency"),
@@ -124,7 +124,7 @@ async def test_conservation_counts_first_decisions_per_lane(store: StatsStore, q
 
 
 async def test_failing_deliveries_are_counted_per_department(store: StatsStore, queries: StatsQueries) -> None:
-    """Until a later try succeeds, informed departments too, exercises never."""
+    """A failing delivery counts until a later attempt succeeds, also to informed departments, but not for exercises."""
     await store.record_facts(
         facts(
             lifecycle.registered(1),
@@ -140,7 +140,7 @@ async def test_failing_deliveries_are_counted_per_department(store: StatsStore, 
 
 
 async def test_writers_at_once_lose_nothing(engine: AsyncEngine, queries: StatsQueries) -> None:
-    """Several replicas get overlapping facts in different orders, as after a rebalance."""
+    """Concurrent replicas with overlapping facts in different orders, as after a rebalance, lose nothing."""
     known = facts(*lifecycle.calls_of_2024()[:120])
     replicas = [StatsStore(engine, default_taxonomy()) for _ in range(3)]
     await make_stats_tables(engine)
@@ -151,7 +151,7 @@ async def test_writers_at_once_lose_nothing(engine: AsyncEngine, queries: StatsQ
 
 
 async def test_a_batch_is_all_or_nothing(engine: AsyncEngine, store: StatsStore) -> None:
-    """A fault in the middle leaves neither facts nor counts (no dedup outside the transaction)."""
+    """A fault in the middle of a batch leaves neither facts nor counts (no dedup outside the transaction)."""
     foreign = {"event_id": "x", "report_id": str(lifecycle.report_id(0)), "kind": "unreadable", "body": "{}"}
     async with engine.begin() as connection:
         await connection.execute(insert(tables.facts), [foreign])
@@ -162,7 +162,7 @@ async def test_a_batch_is_all_or_nothing(engine: AsyncEngine, store: StatsStore)
 
 
 async def test_a_restart_finds_its_data(engine: AsyncEngine, store: StatsStore) -> None:
-    """And goes on numbering its changes."""
+    """After a restart the data are there, and the revision continues."""
     await store.record_facts(facts(lifecycle.registered()))
     await store.prepare()
     async with engine.connect() as connection:
@@ -170,7 +170,7 @@ async def test_a_restart_finds_its_data(engine: AsyncEngine, store: StatsStore) 
 
 
 async def test_a_database_that_is_away_is_transient(tmp_path: Path) -> None:
-    """The records wait; nothing is dead-lettered for it."""
+    """An unavailable database is a transient error, so that its records are not dead-lettered."""
     away = make_engine(sqlite_url(tmp_path / "no-such-folder" / "stats.db"))
     with pytest.raises(DatabaseUnavailable):
         await StatsStore(away, default_taxonomy()).record_facts(facts(lifecycle.registered()))

@@ -1,4 +1,4 @@
-"""The tables as models: they hold what was put in, and no other service's tables are among them."""
+"""The table models: they return the stored values, and include no table of another service."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -17,7 +17,7 @@ NOT_UTC = timezone(timedelta(hours=9))
 
 
 async def test_a_row_is_written_and_read_as_a_model(engine: AsyncEngine) -> None:
-    """On either database; a column without a value takes the model's default."""
+    """A row is written and read as a model on both databases; missing values take the model's defaults."""
     await make_stats_tables(engine)
     async with AsyncSession(engine) as session:
         session.add(StoredFact(event_id="e1", report_id="r1", kind="report.registered.v1", body="{}"))
@@ -32,7 +32,7 @@ async def test_a_row_is_written_and_read_as_a_model(engine: AsyncEngine) -> None
 
 
 async def test_a_moment_comes_back_in_utc(engine: AsyncEngine) -> None:
-    """SQLite keeps no time zone, PostgreSQL answers in its session's zone; both are read as UTC."""
+    """Moments are read as UTC: SQLite stores no time zone, and PostgreSQL returns its session's zone."""
     await make_stats_tables(engine)
     async with AsyncSession(engine) as session:
         session.add(_delivery(START.astimezone(NOT_UTC)))
@@ -43,7 +43,7 @@ async def test_a_moment_comes_back_in_utc(engine: AsyncEngine) -> None:
 
 
 async def test_a_moment_without_a_time_zone_is_refused(engine: AsyncEngine) -> None:
-    """It would be stored as a wrong moment on a host whose clock is not in UTC."""
+    """A moment without a time zone is refused, because a host in another zone than UTC would store a wrong moment."""
     await make_stats_tables(engine)
     async with AsyncSession(engine) as session:
         session.add(_delivery(START.replace(tzinfo=None)))
@@ -52,7 +52,7 @@ async def test_a_moment_without_a_time_zone_is_refused(engine: AsyncEngine) -> N
 
 
 def test_each_service_has_its_own_metadata() -> None:
-    """Two services in one process (tests, `laksa`) never create or compare each other's tables."""
+    """Two services in one process (tests, `laksa`) do not create or compare each other's tables."""
     assert set(metadata.tables) == {"facts", "reports", "deliveries", "cube", "accounts", "revision"}
     assert metadata is StatsTable.metadata
     assert metadata is not SQLModel.metadata

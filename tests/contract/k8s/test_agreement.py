@@ -1,4 +1,4 @@
-"""The manifests agree with the code: settings, probes, ports, consumer groups, topics; and hold no secret."""
+"""The manifests agree with the code (settings, probes, ports, consumer groups, topics) and contain no secret."""
 
 import re
 from pathlib import Path
@@ -24,24 +24,24 @@ MANY = 12
 
 @pytest.fixture(scope="module", params=[BASE, *OVERLAYS], ids=lambda folder: folder.name)
 def manifests(request: pytest.FixtureRequest) -> Manifests:
-    """The base, and each overlay over it."""
+    """The base, and each overlay."""
     return read(request.param)
 
 
 def test_every_process_gets_the_settings_that_it_reads(manifests: Manifests) -> None:
-    """No name that it does not know, none of those it requires left out, no value that it would refuse."""
-    for one in manifests.workloads():
-        variables = manifests.variables(one.container)
-        if one.name.startswith("migrate-"):
+    """Every process gets only known settings, all required ones, and valid values."""
+    for item in manifests.workloads():
+        variables = manifests.variables(item.container)
+        if item.name.startswith("migrate-"):
             assert set(variables) == {"LAKSA_DATABASE_URL"}
-        assert faults(one.container["args"], variables) == [], one.name
+        assert faults(item.container["args"], variables) == [], item.name
 
 
 def test_what_is_wrong_with_settings_is_found(manifests: Manifests) -> None:
-    """A misspelt name, a missing one, a value that does not do, a lane that is none."""
-    one = manifests.get("Deployment", "stats").container
-    good = dict(manifests.variables(one))
-    command = one["args"]
+    """The check finds a misspelt name, a missing one, an invalid value, and an unknown lane."""
+    item = manifests.get("Deployment", "stats").container
+    good = dict(manifests.variables(item))
+    command = item["args"]
     assert faults(command, good | {"LAKSA_HTTP_PROT": "1"}) == ["LAKSA_HTTP_PROT is unknown to services.stats"]
     assert faults(command, good | {"LAKSA_HTTP_PORT": "many"}) == ["LAKSA_HTTP_PORT cannot be 'many'"]
     for name in ("LAKSA_DATABASE_URL", "LAKSA_KAFKA_BOOTSTRAP_SERVERS"):
@@ -55,18 +55,18 @@ def test_what_is_wrong_with_settings_is_found(manifests: Manifests) -> None:
 
 
 def test_replicas_have_names_of_their_own(manifests: Manifests) -> None:
-    """LAKSA_INSTANCE is the pod's name: two members of a group with one name would throw each other out."""
-    for one in manifests.services_of_ours():
-        (instance,) = [entry for entry in one.container["env"] if entry["name"] == "LAKSA_INSTANCE"]
+    """LAKSA_INSTANCE is the pod's name, because members of a group with the same name would evict each other."""
+    for item in manifests.services_of_ours():
+        (instance,) = [entry for entry in item.container["env"] if entry["name"] == "LAKSA_INSTANCE"]
         assert instance["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
 
 
 def test_probes_ask_what_the_services_answer(manifests: Manifests) -> None:
-    """Paths are routes, ports are those that are listened on; who must serve while Kafka is away is ready when live."""
+    """Probes use existing routes and ports; services that must serve without Kafka are ready when live."""
     app = build_app(RouterSettings(lane=Lane.ROUTINE, kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1")))
-    routes = {route.path for route in app.routes if isinstance(route, Route)}  # every service has these
-    for one in manifests.services_of_ours():
-        container, service = one.container, one.labels["app.kubernetes.io/name"]
+    routes = {route.path for route in app.routes if isinstance(route, Route)}  # routes of every service
+    for item in manifests.services_of_ours():
+        container, service = item.container, item.labels["app.kubernetes.io/name"]
         (port,) = container["ports"]
         assert str(port["containerPort"]) == manifests.variables(container)["LAKSA_HTTP_PORT"]
         probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
@@ -74,17 +74,17 @@ def test_probes_ask_what_the_services_answer(manifests: Manifests) -> None:
         assert {probe["path"] for probe in probes.values()} <= routes
         assert probes["startup"]["path"] == probes["liveness"]["path"] == "/health/live"
         wanted = "/health/live" if service in LIVE_WITHOUT_KAFKA else "/health/ready"
-        assert probes["readiness"]["path"] == wanted, one.name
-        notes = one.pod["metadata"]["annotations"] if one.pod else {}
+        assert probes["readiness"]["path"] == wanted, item.name
+        notes = item.pod["metadata"]["annotations"] if item.pod else {}
         assert notes["prometheus.io/port"] == str(port["containerPort"])
         assert notes["prometheus.io/path"] in routes
 
 
 def test_nothing_runs_with_more_rights_than_it_needs(manifests: Manifests) -> None:
-    """Not as root, on a file system that cannot be written, without capabilities, and with bounds."""
-    for one in manifests.workloads():
-        assert one.pod is not None
-        pod, container = one.pod["spec"], one.container
+    """Containers run not as root, on a read-only file system, without capabilities, and with limits."""
+    for item in manifests.workloads():
+        assert item.pod is not None
+        pod, container = item.pod["spec"], item.container
         assert pod["securityContext"].items() >= {"runAsNonRoot": True, "runAsUser": 10001, "fsGroup": 10001}.items()
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert container["securityContext"] == {
@@ -95,20 +95,20 @@ def test_nothing_runs_with_more_rights_than_it_needs(manifests: Manifests) -> No
         assert {"cpu", "memory"} == set(container["resources"]["requests"]) == set(container["resources"]["limits"])
         assert pod["automountServiceAccountToken"] is False
         assert manifests.get("ServiceAccount", pod["serviceAccountName"])
-        assert {mount["name"] for mount in container["volumeMounts"]} == _volumes(one)
-    for one in manifests.services_of_ours():
-        assert one.pod is not None
-        assert one.pod["spec"]["terminationGracePeriodSeconds"] >= STOP_SECONDS
-        assert len(one.pod["spec"]["topologySpreadConstraints"]) == 2
+        assert {mount["name"] for mount in container["volumeMounts"]} == _volumes(item)
+    for item in manifests.services_of_ours():
+        assert item.pod is not None
+        assert item.pod["spec"]["terminationGracePeriodSeconds"] >= STOP_SECONDS
+        assert len(item.pod["spec"]["topologySpreadConstraints"]) == 2
 
 
 def test_every_reference_leads_somewhere(manifests: Manifests) -> None:
-    """Selectors find pods, budgets and Services too; an Ingress names a Service and its port."""
-    for one in manifests.services_of_ours():
-        wanted = one.spec["selector"]["matchLabels"]
-        assert wanted.items() <= one.labels.items()
-        assert manifests.get("PodDisruptionBudget", one.name).spec["selector"]["matchLabels"] == wanted
-        assert _selected(manifests, wanted) == {one.name}
+    """Selectors, also of budgets and Services, match pods; an Ingress names a Service and its port."""
+    for item in manifests.services_of_ours():
+        wanted = item.spec["selector"]["matchLabels"]
+        assert wanted.items() <= item.labels.items()
+        assert manifests.get("PodDisruptionBudget", item.name).spec["selector"]["matchLabels"] == wanted
+        assert _selected(manifests, wanted) == {item.name}
     for service in manifests.of("Service"):
         assert len(_selected(manifests, service.spec["selector"])) == 1, service.name
     for ingress in manifests.of("Ingress"):
@@ -124,63 +124,63 @@ def test_every_reference_leads_somewhere(manifests: Manifests) -> None:
 
 
 def test_nothing_is_let_through_by_default(manifests: Manifests) -> None:
-    """Every pod is shut in both directions; each policy for more chooses pods that there are."""
+    """All traffic of pods is denied by default, and each policy that allows some selects existing pods."""
     closed = manifests.get("NetworkPolicy", "nothing-by-default").spec
     assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     ports = {"http"}
-    for one in manifests.of("NetworkPolicy"):
-        assert _selected(manifests, one.spec["podSelector"].get("matchLabels", {})), one.name
-        for expression in one.spec["podSelector"].get("matchExpressions", []):
+    for item in manifests.of("NetworkPolicy"):
+        assert _selected(manifests, item.spec["podSelector"].get("matchLabels", {})), item.name
+        for expression in item.spec["podSelector"].get("matchExpressions", []):
             assert expression["operator"] == "In"
             for value in expression["values"]:
-                assert _selected(manifests, {expression["key"]: value}), (one.name, value)
-        for rule in one.spec.get("ingress", []):
-            assert rule["from"], one.name
+                assert _selected(manifests, {expression["key"]: value}), (item.name, value)
+        for rule in item.spec.get("ingress", []):
+            assert rule["from"], item.name
             assert {port["port"] for port in rule["ports"]} <= ports
-        for rule in one.spec.get("egress", []):
-            assert rule["to"], one.name
-            assert rule["ports"], one.name
+        for rule in item.spec.get("egress", []):
+            assert rule["to"], item.name
+            assert rule["ports"], item.name
 
 
 def test_scaling_follows_the_lag_of_groups_that_there_are(manifests: Manifests) -> None:
-    """Each group is one of the code's and reads the topic that is named; nobody gets more replicas than partitions."""
+    """Each trigger's group exists in the code and reads the topic; replicas do not exceed partitions."""
     partitions = {spec.name: spec.partitions for spec in topic_specs.all_topics(["DISHUB"])}
     reading = topics_by_group(["DISHUB"])
-    scaled = {one.spec["scaleTargetRef"]["name"]: one for one in manifests.of("ScaledObject")}
-    assert scaled.keys() == {one.name for one in manifests.of("Deployment")}
-    for name, one in scaled.items():
+    scaled = {item.spec["scaleTargetRef"]["name"]: item for item in manifests.of("ScaledObject")}
+    assert scaled.keys() == {item.name for item in manifests.of("Deployment")}
+    for name, item in scaled.items():
         target = manifests.get("Deployment", name)
         assert "replicas" not in target.spec, "each apply would undo what KEDA chose"
-        assert one.spec["scaleTargetRef"]["envSourceContainerName"] == target.container["name"]
-        assert one.spec["minReplicaCount"] >= (2 if name.endswith(Lane.EMERGENCY) else 1)
-        assert one.spec["maxReplicaCount"] <= MANY
-        found = {trigger["metadata"]["consumerGroup"]: trigger["metadata"] for trigger in one.spec["triggers"]}
+        assert item.spec["scaleTargetRef"]["envSourceContainerName"] == target.container["name"]
+        assert item.spec["minReplicaCount"] >= (2 if name.endswith(Lane.EMERGENCY) else 1)
+        assert item.spec["maxReplicaCount"] <= MANY
+        found = {trigger["metadata"]["consumerGroup"]: trigger["metadata"] for trigger in item.spec["triggers"]}
         assert found.keys() == {group for group in reading if group in {name, f"{name}-updates"}}
         for group, metadata in found.items():
             if topic := metadata.get("topic"):
                 assert [topic] == reading[group]
-                assert one.spec["maxReplicaCount"] <= partitions[topic]
+                assert item.spec["maxReplicaCount"] <= partitions[topic]
             assert metadata["bootstrapServersFromEnv"] in manifests.variables(target.container)
             assert (metadata["sasl"], metadata["tls"]) == ("scram_sha512", "enable")
             assert metadata["offsetResetPolicy"] == "earliest"
 
 
 def test_the_scaler_may_see_the_lag(manifests: Manifests) -> None:
-    """Its user is the one that sees every offset; each service has its own."""
+    """The scaler has the user that may read all offsets, and each service has its own user."""
     lag = manifests.get("TriggerAuthentication", "kafka-lag")
-    users = {one["name"].removeprefix("kafka-") for one in lag.spec["secretTargetRef"] if one["parameter"] != "ca"}
+    users = {item["name"].removeprefix("kafka-") for item in lag.spec["secretTargetRef"] if item["parameter"] != "ca"}
     known = set(access.principals(["DISHUB"]))
     assert users == {"lag-exporter"} <= known
-    for one in manifests.services_of_ours():
+    for item in manifests.services_of_ours():
         names = [
-            entry["valueFrom"]["secretKeyRef"]["name"] for entry in one.container["env"] if "SASL" in entry["name"]
+            entry["valueFrom"]["secretKeyRef"]["name"] for entry in item.container["env"] if "SASL" in entry["name"]
         ]
-        assert set(names) == {f"kafka-{one.labels['app.kubernetes.io/name']}"}
+        assert set(names) == {f"kafka-{item.labels['app.kubernetes.io/name']}"}
         assert names[0].removeprefix("kafka-") in known
 
 
 def test_topics_are_made_by_the_administrator(manifests: Manifests) -> None:
-    """`laksa topics apply` speaks PLAIN to the listener that takes it; the services speak SCRAM to theirs."""
+    """`laksa topics apply` uses the PLAIN listener as administrator; the services use SCRAM on theirs."""
     job = manifests.variables(manifests.get("Job", "topics").container)
     stats = manifests.variables(manifests.get("Deployment", "stats").container)
     assert (job["LAKSA_KAFKA_SASL_MECHANISM"], stats["LAKSA_KAFKA_SASL_MECHANISM"]) == ("PLAIN", "SCRAM-SHA-512")
@@ -188,10 +188,10 @@ def test_topics_are_made_by_the_administrator(manifests: Manifests) -> None:
 
 
 def test_no_secret_stands_in_a_file(manifests: Manifests) -> None:
-    """Secrets are named, not made: no object of that kind, and no value under a name like theirs."""
+    """No file has an object of kind Secret, or a value of a variable with a secret's name."""
     assert manifests.of("Secret") == []
-    for one in manifests.workloads():
-        for entry in one.container.get("env", []):
+    for item in manifests.workloads():
+        for entry in item.container.get("env", []):
             if SECRET_FIELDS.search(entry["name"]) or entry["name"].endswith("DATABASE_URL"):
                 assert set(entry["valueFrom"]) == {"secretKeyRef"}, entry["name"]
     for config in manifests.of("ConfigMap"):
@@ -200,35 +200,35 @@ def test_no_secret_stands_in_a_file(manifests: Manifests) -> None:
 
 
 def test_the_readme_names_every_secret(manifests: Manifests) -> None:
-    """Whoever sets it up finds each Secret, with its keys."""
+    """The README names every required Secret with its keys."""
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     named = {
         name
-        for one in (*manifests.workloads(), *manifests.of("TriggerAuthentication"))
-        for name in _secrets(one.content)
+        for item in (*manifests.workloads(), *manifests.of("TriggerAuthentication"))
+        for name in _secrets(item.content)
     }
     assert len(named) > 10
     assert {name for name in named if f"`{name}`" not in readme} == set()
 
 
 def test_files_are_where_the_settings_look(manifests: Manifests) -> None:
-    """Each path in a variable lies in a folder that is mounted."""
-    for one in manifests.workloads():
-        mounts = [Path(mount["mountPath"]) for mount in one.container["volumeMounts"]]
-        values = [*(value for value in manifests.variables(one.container).values() if value), *one.container["args"]]
+    """Each path in a variable is in a mounted folder."""
+    for item in manifests.workloads():
+        mounts = [Path(mount["mountPath"]) for mount in item.container["volumeMounts"]]
+        values = [*(value for value in manifests.variables(item.container).values() if value), *item.container["args"]]
         for value in values:
             if value.startswith("/"):
-                assert any(Path(value).is_relative_to(mount) for mount in mounts), (one.name, value)
+                assert any(Path(value).is_relative_to(mount) for mount in mounts), (item.name, value)
 
 
-def _volumes(one: Manifest) -> set[str]:
-    assert one.pod is not None
-    claims = [claim["metadata"]["name"] for claim in one.spec.get("volumeClaimTemplates", [])]
-    return {volume["name"] for volume in one.pod["spec"]["volumes"]} | set(claims)
+def _volumes(item: Manifest) -> set[str]:
+    assert item.pod is not None
+    claims = [claim["metadata"]["name"] for claim in item.spec.get("volumeClaimTemplates", [])]
+    return {volume["name"] for volume in item.pod["spec"]["volumes"]} | set(claims)
 
 
 def _selected(manifests: Manifests, wanted: dict[str, str]) -> set[str]:
-    return {one.name for one in manifests.workloads() if wanted.items() <= one.labels.items()}
+    return {item.name for item in manifests.workloads() if wanted.items() <= item.labels.items()}
 
 
 def _rules(manifests: Manifests, ingress: str) -> list[dict[str, Any]]:
@@ -246,5 +246,5 @@ def _secrets(value: Any) -> set[str]:
     if "secretKeyRef" in value:
         named.add(value["secretKeyRef"]["name"])
     if "secretTargetRef" in value:
-        named |= {one["name"] for one in value["secretTargetRef"]}
+        named |= {item["name"] for item in value["secretTargetRef"]}
     return named.union(*map(_secrets, value.values()))

@@ -1,4 +1,4 @@
-"""The stats process that the integration tests share the making of."""
+"""The fixture of a stats process for the integration tests."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

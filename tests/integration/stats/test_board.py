@@ -1,4 +1,4 @@
-"""The board in a real browser: it is drawn, it is live, and nothing on it is refused by its own policy."""
+"""The board in a real browser: it renders, updates live, and its policy blocks none of its resources."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-COUNTED_MS = 5_000  # the board tells within 2 s of the counting; Kafka and the counting take their part before
+COUNTED_MS = 5_000  # the board updates within 2 s after the counting; Kafka and the counting add their time
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def opened(browser: Browser, url: str, *, width: int = 1920, height: int = 1080) -> AsyncIterator[Page]:
-    """A page that must not complain: no refused script, no missing file, no error."""
+    """A page that fails the test on a blocked script, a missing file or a console error."""
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -56,7 +56,7 @@ async def opened(browser: Browser, url: str, *, width: int = 1920, height: int =
 
 
 async def test_the_board_is_live(browser: Browser, stats: StatsProcess) -> None:
-    """A fact on Kafka changes the open page, the 112 table too, without a reload."""
+    """A fact on Kafka changes the open page and its 112 table without a reload."""
     now = datetime.now(UTC)
     fire = lifecycle.registered(
         channel="112",
@@ -82,7 +82,7 @@ async def test_the_board_is_live(browser: Browser, stats: StatsProcess) -> None:
 
 
 async def test_a_period_is_chosen_without_a_reload(browser: Browser, stats: StatsProcess) -> None:
-    """The published set appears with its ticks."""
+    """Choosing the published period shows its table with ticks without a reload."""
     await stats.publish(lifecycle.calls_of_2024())
     async with opened(browser, stats.url) as page:
         await page.evaluate("window.stillTheSamePage = true")
@@ -94,7 +94,7 @@ async def test_a_period_is_chosen_without_a_reload(browser: Browser, stats: Stat
 
 
 async def test_the_board_fits_its_screen(browser: Browser, stats: StatsProcess) -> None:
-    """From the wall to the phone nothing is wider than the screen."""
+    """On screens from the wall to the phone, nothing is wider than the screen."""
     await stats.publish(lifecycle.calls_of_2024())
     for width, height in ((1920, 1080), (1280, 800), (390, 844)):
         async with opened(browser, stats.url, width=width, height=height) as page:
@@ -103,7 +103,7 @@ async def test_the_board_fits_its_screen(browser: Browser, stats: StatsProcess) 
 
 
 async def test_the_reports_page_and_the_documentation_are_drawn(browser: Browser, stats: StatsProcess) -> None:
-    """Offline: both viewers come from this service."""
+    """Both API viewers and the report's page work offline, because this service serves all of their files."""
     await stats.publish([lifecycle.registered(), lifecycle.decided()])
     async with opened(browser, stats.url) as page:
         await page.click("#latest-title >> xpath=../.. >> a", timeout=COUNTED_MS)

@@ -1,6 +1,6 @@
-"""Whatever stats is asked, its API answers as its OpenAPI document says and its board with a page: never a 5xx (I7).
+"""For any request, the API of stats answers as documented in OpenAPI and its board with a page, never with a 5xx (I7).
 
-Every operation reads, and nothing that it shows is personal; there are no credentials to try without.
+All operations are public reads without personal data, so there is no authentication to test.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -44,7 +44,7 @@ PAGES = ("/", "/board/112", "/laporan/{report_id}")
 
 @dataclass(frozen=True, slots=True)
 class Fuzzed:
-    """The service, what it says of itself, and values that exist in it."""
+    """The service, its OpenAPI document, and values that exist in it."""
 
     url: str
     api: OpenApiSchema
@@ -59,13 +59,13 @@ async def counted_stats(directory: Path) -> AsyncIterator[str]:
     async with open_store(StatsSettings(kafka=kafka, database_url=url)) as store:
         for number in range(REPORTS):
             delivered = [lifecycle.delivery(number), lifecycle.delivery(number, "failed", attempt=2)]
-            told = [
+            life = [
                 lifecycle.registered(number),
                 lifecycle.decided(number),
                 lifecycle.status_changed(number),
                 *delivered,
             ]
-            await store.record_facts(facts(*told[: number + 1]))
+            await store.record_facts(facts(*life[: number + 1]))
     stats = ServiceProcess(["services.stats"], kafka, directory, {"LAKSA_DATABASE_URL": url})
     try:
         await stats.launch()
@@ -77,7 +77,7 @@ async def counted_stats(directory: Path) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="module")
 def stats_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
-    """One for all of this file."""
+    """One service for all tests of this file."""
     with kept_running(counted_stats(tmp_path_factory.mktemp("stats"))) as url:
         first_page = httpx2.get(f"{url}/v1/reports", params={"limit": 2}).json()
         known = {
@@ -90,7 +90,7 @@ def stats_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_no_input_breaks_the_interface(stats_api: Fuzzed, mode: GenerationMode) -> None:
-    """Valid and invalid questions, about reports that there are and others, get documented answers."""
+    """Valid and invalid requests, for existing and other reports, get documented responses."""
     assert documented_methods(stats_api.api).keys() == {
         "/v1/stats/112",
         "/v1/stats",
@@ -105,13 +105,13 @@ def test_no_input_breaks_the_interface(stats_api: Fuzzed, mode: GenerationMode) 
 
 
 def test_other_methods_and_paths_are_refused(stats_api: Fuzzed) -> None:
-    """Class 5 of bad input: 405 with Allow, and 404."""
+    """Other methods get a 405 with Allow, other paths a 404 (bad input 5)."""
     check_refusals(stats_api.url, stats_api.api, known=stats_api.known)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_board_answers_whatever_stands_in_the_address(stats_api: Fuzzed, page: str) -> None:
-    """A page or a sentence, under a policy that lets nothing in it run; the text itself is never echoed as markup."""
+    """Any address gets a page or a notice whose policy forbids inline scripts, and input is never echoed as markup."""
     months, ids = ["2024-01", "2024-07", ""], stats_api.known["report_id"]
     seen: set[int] = set()
     with httpx2.Client(base_url=stats_api.url, timeout=WAIT_SECONDS) as client:

@@ -1,4 +1,4 @@
-"""The real process on the real Kafka: counted once, whatever is killed, repeated or unreadable."""
+"""The real process on a real Kafka counts each fact once despite kills, repeats and unreadable records."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ CANARIES = 40
 
 
 async def test_the_table_survives_a_kill_and_a_repetition_of_everything(stats: StatsProcess) -> None:
-    """SIGKILL while facts come shuffled and twice: 376 once, and the difference is 0 (S1)."""
+    """After a SIGKILL while facts arrive shuffled and twice, the table has 376 calls and the difference is 0 (S1)."""
     known = lifecycle.calls_of_2024()
     shuffled = random.Random(2024).sample(known * 2, len(known) * 2)
 
@@ -45,7 +45,7 @@ async def test_the_table_survives_a_kill_and_a_repetition_of_everything(stats: S
 
 
 async def test_a_fact_is_counted_within_seconds(stats: StatsProcess) -> None:
-    """Canaries, one after another: p95 ≤ 5 s, p99 ≤ 30 s from publishing until it is read (S2)."""
+    """From publishing until the API shows it, a fact takes p95 ≤ 5 s and p99 ≤ 30 s (S2)."""
     waits = []
     for number in range(CANARIES):
         began = time.monotonic()
@@ -62,7 +62,7 @@ async def test_a_fact_is_counted_within_seconds(stats: StatsProcess) -> None:
 
 
 async def test_a_bad_record_goes_to_the_dead_letters_and_the_rest_is_counted(stats: StatsProcess) -> None:
-    """Among good facts: no headers at all, no JSON, an unknown type, a null header."""
+    """Records without headers, without JSON, with an unknown type or a null header do not stop the valid facts."""
     good = [lifecycle.registered(number) for number in range(5)]
     headers = [("ce_specversion", b"1.0"), ("ce_id", b"x"), ("ce_source", b"/laksa/test")]
     known = ("ce_type", good[0].attributes.type.encode())
@@ -94,7 +94,7 @@ async def test_a_bad_record_goes_to_the_dead_letters_and_the_rest_is_counted(sta
 
 
 async def test_an_open_live_stream_does_not_delay_the_stop(stats: StatsProcess) -> None:
-    """SIGTERM with a viewer: the stream ends, and the process with it (W3)."""
+    """On SIGTERM an open live stream ends, and the process stops in time (W3)."""
     reader, writer = await asyncio.open_connection("127.0.0.1", stats.port)
     writer.write(b"GET /board/live HTTP/1.1\r\nhost: stats\r\n\r\n")
     await asyncio.wait_for(reader.readuntil(b": ping"), 5.0)

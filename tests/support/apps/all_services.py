@@ -27,7 +27,7 @@ NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1")
 def build_service(
     name: str, directory: Path, *, kafka: KafkaSettings = NOWHERE, lane: Lane = Lane.EMERGENCY
 ) -> Starlette:
-    """One service's application with its files in a folder; its databases have no tables."""
+    """Build one service's application with its files in a folder; its databases have no tables."""
     if name == "intake":
         spool, channels = directory / "spool", write_channels(directory)
         return build_intake(

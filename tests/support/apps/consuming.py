@@ -1,4 +1,4 @@
-"""A small service on a real Kafka: reports in, one record out for each, with everything that our services have."""
+"""A small service on a real Kafka that publishes one record per report, built like the project's services."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ PARSE = event_parser({SUBMITTED: ReportSubmitted})
 
 @dataclass
 class Echo:
-    """Answers each report on ``out`` with its id; ``broken`` makes every handling raise, as a bad deploy does.
+    """Publishes each report's id on ``out``; with ``broken`` every call of the handler raises, as after a bad deploy.
 
     ``unparsable`` are the values on which the parser raises an error that it should not.
     """
@@ -41,17 +41,17 @@ class Echo:
 
     @property
     def topic(self) -> str:
-        """Where it reads."""
+        """The topic that it reads."""
         return f"{self.name}.in"
 
     @property
     def out(self) -> str:
-        """Where it answers."""
+        """The topic that it writes."""
         return f"{self.name}.out"
 
     @property
     def dead(self) -> str:
-        """Where it puts what it gave up on."""
+        """The topic of its dead letters."""
         return f"{self.name}.dlq.v1"
 
     @asynccontextmanager
@@ -69,7 +69,7 @@ class Echo:
 
     def _build(self, stopping: asyncio.Event) -> Consumer:
         settings = ServiceSettings(kafka=self.kafka, graceful_timeout=timedelta(seconds=5))
-        self.registry, self.health = CollectorRegistry(), Health()  # a new process counts anew
+        self.registry, self.health = CollectorRegistry(), Health()  # the counters of a new process start at 0
         metrics = MessagingMetrics(self.registry)
         row = ConsumerRow(
             Subscription(group=self.name, topics=[self.topic], batch=self.batch), parse=self._parse, handle=self._answer

@@ -1,4 +1,4 @@
-"""The intake application in this process, without Kafka: what it would publish stays in its spool to be looked at."""
+"""The intake application in this process, without Kafka: its records stay in the spool, where tests read them."""
 
 import json
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ NOBODY_LISTENS = "127.0.0.1:1"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One record that waits in the spool."""
+    """One waiting record of the spool."""
 
     lane: Lane
     topic: str
@@ -33,14 +33,14 @@ class Waiting:
 
     @property
     def event(self) -> dict[str, Any]:
-        """The body."""
+        """The parsed body."""
         body: dict[str, Any] = json.loads(self.value)
         return body
 
 
 @dataclass
 class IntakeApp:
-    """Intake, a client at its door, and a look into its spool."""
+    """Intake, a client of it, and access to its spool."""
 
     parts: Parts
     client: httpx2.AsyncClient
@@ -48,38 +48,38 @@ class IntakeApp:
     async def report(
         self, key: str = "laksa", *, headers: dict[str, str] | None = None, **body: Any
     ) -> httpx2.Response:
-        """Send a report; with a text where none is given."""
+        """Send a report, with a default text."""
         sent = {"text": "Lampu jalan padam", **body}
         return await self.client.post("/v1/reports", json=sent, headers={"X-API-Key": KEYS[key], **(headers or {})})
 
     async def call(self, *, headers: dict[str, str] | None = None, **body: Any) -> httpx2.Response:
-        """Send a 112 call; with a text and a call type where none is given."""
+        """Send a 112 call, with a default text and call type."""
         sent = {"text": "Rumah terbakar", "call_type": "normal", **body}
         return await self.client.post("/v1/calls", json=sent, headers={"X-API-Key": KEYS["112"], **(headers or {})})
 
     async def raw(self, path: str, body: Any, key: str = "112", **headers: str) -> httpx2.Response:
-        """Send bytes, or what yields them, as JSON; header names with ``_`` for ``-``."""
+        """Send bytes, or an iterator of bytes, as JSON; header names have ``_`` for ``-``."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         all_headers = {"X-API-Key": KEYS[key], "content-type": "application/json"} | named
         return await self.client.post(path, content=body, headers=all_headers)
 
     async def spooled(self, topic: str = "") -> list[Waiting]:
-        """What waits to be published, on topics that begin so; emergencies first, in their order."""
+        """The waiting records of topics with this prefix; emergencies first, in their order."""
         found: list[Waiting] = []
         for lane, file in self.parts.files.items():
             async with file.reading() as connection:
                 rows = await connection.execute(select(outbox).order_by(outbox.c.id))
                 found.extend(Waiting(lane, row.topic, dict(json.loads(row.headers)), row.value) for row in rows)
-        return [one for one in found if one.topic.startswith(topic)]
+        return [record for record in found if record.topic.startswith(topic)]
 
     def counted(self, name: str, **labels: str) -> float:
-        """A metric's value; 0 where it was never counted."""
+        """A metric's value; 0 if it was never counted."""
         return self.parts.registry.get_sample_value(name, labels) or 0.0
 
 
 @asynccontextmanager
 async def intake_app(directory: Path, **settings: Any) -> AsyncIterator[IntakeApp]:
-    """Run intake with its spool in a folder, its clock at `NOW`, and nobody where Kafka should be."""
+    """Run intake with its spool in a folder, its clock at `NOW`, and without a Kafka at its address."""
     made = IntakeSettings(
         kafka=KafkaSettings(bootstrap_servers=NOBODY_LISTENS),
         spool_directory=directory / "spool",

@@ -1,4 +1,4 @@
-"""A notifier's parts for tests, put together without Kafka, with everything that does not matter filled in."""
+"""The parts of a notifier for tests, without Kafka and with defaults."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -30,23 +30,23 @@ PUBLIC_URL = "http://notifier.test"
 
 @dataclass
 class TestClock:
-    """A clock that stands until it is moved."""
+    """A clock that changes only by `move`."""
 
     __test__ = False
     seconds: float = field(default_factory=lambda: datetime.now(UTC).timestamp())
 
     def __call__(self) -> float:
-        """The time."""
+        """Return the time."""
         return self.seconds
 
     def move(self, span: timedelta | float) -> None:
-        """Let time pass."""
+        """Advance the time."""
         self.seconds += span.total_seconds() if isinstance(span, timedelta) else span
 
 
 @dataclass
 class Notifier:
-    """One lane's notifier without Kafka: what it would publish is read from its outbox."""
+    """One lane's notifier without Kafka: its events are read from its outbox."""
 
     lane: Lane
     engine: AsyncEngine
@@ -62,7 +62,7 @@ class Notifier:
     clock: TestClock
 
     async def push_due(self) -> int:
-        """Start every push that is due and wait for its end; returns how many there were."""
+        """Start every due push and wait for its end; returns the number."""
         started = 0
         while count := await self.push_loop.start_due():
             started += count
@@ -70,7 +70,7 @@ class Notifier:
         return started
 
     async def pushes_ended(self) -> None:
-        """Wait for the pushes in hand."""
+        """Wait for the pushes in progress."""
         await self.push_loop.wait_for_pushes(30)
 
     async def facts(self) -> list[tuple[str, DeliveryChanged]]:
@@ -85,7 +85,7 @@ class Notifier:
         ]
 
     def metric(self, name: str, **labels: str) -> float:
-        """A metric's value; 0 where it was never touched."""
+        """A metric's value; 0 if it was never set."""
         return self.registry.get_sample_value(name, labels) or 0.0
 
 

@@ -1,4 +1,4 @@
-"""The four services as production builds them, each in this process on a real Kafka, asked over HTTP."""
+"""The four services as production builds them, each in this process on a real Kafka, queried over HTTP."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,18 +24,18 @@ TABLES = {
 
 @dataclass(frozen=True, slots=True)
 class RunningApp:
-    """A service that runs in this process."""
+    """A service running in this process."""
 
     client: httpx2.AsyncClient
 
     async def readiness(self) -> tuple[int, dict[str, str]]:
-        """The status of ``/health/ready``, and what each check says."""
+        """The status of ``/health/ready``, and the result of each check."""
         response = await self.client.get("/health/ready")
         checks: dict[str, str] = response.json()["checks"]
         return response.status_code, checks
 
     async def metric(self, name: str, **labels: str) -> float:
-        """A metric's value; 0 where it was never touched."""
+        """A metric's value; 0 if it was never set."""
         families = text_string_to_metric_families((await self.client.get("/metrics")).text)
         return sum(
             sample.value
@@ -49,7 +49,7 @@ class RunningApp:
 async def production_app(
     service: str, kafka: KafkaSettings, directory: Path, *, lane: Lane = Lane.ROUTINE
 ) -> AsyncIterator[RunningApp]:
-    """Run a service from start to orderly stop, with its files and databases in a folder."""
+    """Run a service until the block ends, with its files and databases in a folder."""
     if service in TABLES:
         engine = make_engine(sqlite_url(directory / f"{service}.db"))
         await make_tables(engine, *TABLES[service])

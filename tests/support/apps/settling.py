@@ -1,4 +1,4 @@
-"""The ack rule with handlers and parsers that fail on demand, and a producer that remembers."""
+"""The ack rule with handlers and parsers that fail on demand, and a recording producer."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ DEAD = "router.emergency.dlq.v1"
 
 @dataclass
 class RuledConsumer:
-    """An ack rule whose events are the records' values, as text, with a producer that remembers.
+    """An ack rule whose events are the records' values as text, with a recording producer.
 
-    ``fails`` and ``unparsable``: what handling or parsing one of them raises, in turn.
+    ``fails`` and ``unparsable`` are the errors that handling or parsing a value raises, in turn.
     """
 
     fails: dict[str, list[Exception]] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class RuledConsumer:
         await self.rule.settle(_records(*values))
 
     def outputs(self) -> list[str]:
-        """What was published on the handler's behalf."""
+        """The published outputs of the handler."""
         return [record.value.decode() for record in self.producer.on("out")]
 
     def dead(self) -> list[tuple[bytes, str]]:
@@ -64,7 +64,7 @@ class RuledConsumer:
         return [(record.value, headers(record)["dlq-error-code"]) for record in self.producer.on(DEAD)]
 
     def count(self, fate: str) -> float:
-        """How many records met this fate."""
+        """The number of records with this outcome."""
         labels = {"topic": TOPIC, "fate": fate}
         return self.registry.get_sample_value("laksa_records_settled_total", labels) or 0.0
 

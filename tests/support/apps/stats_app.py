@@ -1,4 +1,4 @@
-"""The stats app in this process, asked without a network and without Kafka."""
+"""The stats app in this process, queried without a network and without Kafka."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -32,12 +32,12 @@ class EventStream:
     _chunks: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
 
     async def receive(self) -> Message:
-        """For the app: that the client has left, once it has."""
+        """ASGI receive: the disconnect, once the client has left."""
         await self.left.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """For the app: one part of its answer."""
+        """ASGI send: one part of the response."""
         if message["type"] == "http.response.start":
             self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
         elif message.get("body"):
@@ -45,7 +45,7 @@ class EventStream:
             self._chunks.put_nowait(message["body"].decode())
 
     async def next(self, seconds: float = 5.0) -> str:
-        """The next thing that is not only a sign of life."""
+        """The next event, without keepalive comments."""
         async with asyncio.timeout(seconds):
             while (chunk := await self._chunks.get()).startswith(":"):
                 pass
@@ -54,23 +54,23 @@ class EventStream:
 
 @dataclass
 class StatsApp:
-    """The app, a client of it, and the store behind it."""
+    """The app, a client of it, and its store."""
 
     app: FastAPI
     client: AsyncClient
     store: StatsStore
 
     async def count(self, facts: Sequence[Fact]) -> None:
-        """Count these facts, as a consumer would."""
+        """Count facts, as the consumer does."""
         await self.store.record_facts(facts)
 
     async def get(self, path: str) -> httpx2.Response:
-        """What it answers."""
+        """The response to a GET."""
         return await self.client.get(path)
 
     @asynccontextmanager
     async def stream(self, path: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[EventStream]:
-        """A live stream, read as it comes (httpx2's transport waits for the end); the client leaves at the end."""
+        """A live stream, read part by part (httpx2's transport waits for the end); closed with the block."""
         url, opened = httpx2.URL(path), EventStream()
         scope = {
             "type": "http",
@@ -89,7 +89,7 @@ class StatsApp:
 
 @asynccontextmanager
 async def stats_app(directory: Path, *, with_tables: bool = True) -> AsyncIterator[StatsApp]:
-    """An app on an empty SQLite database; its connections are closed at the end."""
+    """An app on an empty SQLite database; its connections are closed when the block ends."""
     settings = StatsSettings(kafka=NOWHERE, database_url=sqlite_url(directory / "stats.db"))
     app = build_app(settings)
     if with_tables:

@@ -1,4 +1,4 @@
-"""Reports as departments receive them, with everything that does not matter filled in."""
+"""Reports as departments receive them, with defaults."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -35,7 +35,7 @@ def report(number: int = 0, **fields: Any) -> ReportSubmitted:
 def assigned_record(
     body: ReportSubmitted, opd: str = "BPBD", *, event: str = "", role: str = "owner"
 ) -> ConsumerRecord[Any, Any]:
-    """The record on a department's topic that carries a report."""
+    """The record of a report on a department's topic."""
     attributes = Attributes(
         id=event or str(uuid5(NAMESPACE, f"assigned-{body.report_id}-{opd}")),
         type=ASSIGNED,
@@ -61,7 +61,7 @@ def assigned(body: ReportSubmitted, opd: str = "BPBD", *, event: str = "", role:
 
 
 def status_changed(body: ReportSubmitted, opd: str = "BPBD", status: str = "acknowledged") -> ReportStatusChanged:
-    """A department's answer to a report."""
+    """A department's update of a report."""
     now = datetime.now(UTC)
     return ReportStatusChanged(
         report_id=body.report_id,

@@ -1,4 +1,4 @@
-"""Endpoints of departments for tests, with everything that does not matter filled in."""
+"""Endpoints of departments for tests, with defaults."""
 
 import base64
 from typing import Any
@@ -10,7 +10,7 @@ NAMESPACE = UUID("c5a1f2a4-51f4-4a39-8f3b-7f0f5f0d9a02")
 
 
 def secret(name: str) -> str:
-    """A made-up secret of the right form, always the same for a name."""
+    """A valid secret, derived from a name."""
     return "whsec_" + base64.b64encode(uuid5(NAMESPACE, name).bytes * 2).decode()
 
 

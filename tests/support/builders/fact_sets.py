@@ -1,4 +1,4 @@
-"""Made-up lives of reports: sets of facts in every mixture, consistent or not, for property tests."""
+"""Generated lives of reports for property tests: sets of facts, consistent or not."""
 
 from collections.abc import Sequence
 
@@ -16,37 +16,37 @@ OPDS = ("DISHUB", "BPBD", "LIVEROOM")
 
 
 def fact(received: Received[Event]) -> Fact:
-    """What stats keeps of an event."""
+    """The fact of an event."""
     return fact_of(received.attributes, received.event)
 
 
 def facts(*received: Received[Event]) -> list[Fact]:
-    """What stats keeps of these events."""
-    return [fact(one) for one in received]
+    """The facts of these events."""
+    return [fact(event) for event in received]
 
 
 @st.composite
 def lives(draw: st.DrawFn, number: int = 0) -> list[Fact]:
-    """Some facts about the n-th report, each event id once, without any being sure to be there."""
-    told: list[Received[Event]] = []
+    """Facts of the n-th report with distinct event ids; any of them may be missing."""
+    life: list[Received[Event]] = []
     if draw(st.booleans()):
-        told.append(draw(_registrations(number)))
-    told.extend(draw(st.lists(_decisions(number), max_size=2)))
-    told.extend(draw(st.lists(_statuses(number), max_size=4)))
-    told.extend(draw(st.lists(_deliveries(number), max_size=6)))
-    return list({one.event_id: one for one in facts(*told)}.values())
+        life.append(draw(_registrations(number)))
+    life.extend(draw(st.lists(_decisions(number), max_size=2)))
+    life.extend(draw(st.lists(_statuses(number), max_size=4)))
+    life.extend(draw(st.lists(_deliveries(number), max_size=6)))
+    return list({known.event_id: known for known in facts(*life)}.values())
 
 
 @st.composite
 def many_lives(draw: st.DrawFn, most: int = 4) -> list[Fact]:
     """The facts of several reports."""
     count = draw(st.integers(1, most))
-    return [one for number in range(count) for one in draw(lives(number))]
+    return [known for number in range(count) for known in draw(lives(number))]
 
 
 @st.composite
 def disturbed(draw: st.DrawFn, given: Sequence[Fact]) -> list[Fact]:
-    """The same facts in another order, some of them more than once."""
+    """The same facts in another order, some of them repeated."""
     again = draw(st.lists(st.sampled_from(list(given)), max_size=5)) if given else []
     return draw(st.permutations([*given, *again]))
 
@@ -54,12 +54,12 @@ def disturbed(draw: st.DrawFn, given: Sequence[Fact]) -> list[Fact]:
 def _registrations(number: int) -> st.SearchStrategy[Received[Event]]:
     return st.builds(
         lambda **fields: lifecycle.registered(number, **fields),
-        channel=st.sampled_from([one.value for one in Channel]),
-        lane=st.sampled_from([one.value for one in Lane]),
-        mode=st.sampled_from([one.value for one in Mode]),
+        channel=st.sampled_from([channel.value for channel in Channel]),
+        lane=st.sampled_from([lane.value for lane in Lane]),
+        mode=st.sampled_from([mode.value for mode in Mode]),
         category=st.sampled_from([None, "XXX-BARU", *default_taxonomy().categories]),
         kecamatan=st.sampled_from([None, "BENDA", "PINANG"]),
-        call_type=st.sampled_from([None, *(one.value for one in CallType)]),
+        call_type=st.sampled_from([None, *(call_type.value for call_type in CallType)]),
     )
 
 
@@ -77,7 +77,7 @@ def _decisions(number: int) -> st.SearchStrategy[Received[Event]]:
 def _statuses(number: int) -> st.SearchStrategy[Received[Event]]:
     return st.builds(
         lambda to, opd, seq: lifecycle.status_changed(number, to, opd=opd, seq=seq),
-        to=st.sampled_from(["dari-masa-depan", *(one.value for one in CaseStatus)]),
+        to=st.sampled_from(["dari-masa-depan", *(status.value for status in CaseStatus)]),
         opd=st.sampled_from(OPDS),
         seq=st.integers(1, 4),
     )

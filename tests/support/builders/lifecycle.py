@@ -1,4 +1,4 @@
-"""Lifecycle facts for tests, as the other services publish them; what does not matter is filled in."""
+"""Lifecycle facts for tests, as the other services publish them, with defaults."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -78,7 +78,7 @@ def decided(
 
 
 def status_changed(number: int = 0, to: str = "in_progress", *, opd: str = "DISHUB", seq: int = 1) -> Received[Event]:
-    """A department's answer on the n-th report."""
+    """A department's update of the n-th report."""
     moment = START + timedelta(minutes=number, hours=seq)
     event = ReportStatusChanged(
         report_id=report_id(number),
@@ -97,7 +97,7 @@ def status_changed(number: int = 0, to: str = "in_progress", *, opd: str = "DISH
 def delivery(
     number: int = 0, state: str = "delivered", *, opd: str = "DISHUB", attempt: int = 1, **fields: Any
 ) -> Received[Event]:
-    """One outcome of the delivery of the n-th report to the only endpoint of that OPD."""
+    """One change of the delivery of the n-th report to the only endpoint of that OPD."""
     values: dict[str, Any] = {
         "delivery_id": uuid5(report_id(number), opd),
         "report_id": report_id(number),
@@ -115,7 +115,7 @@ def delivery(
 
 
 def closed_by_person(number: int = 0) -> Received[Event]:
-    """A delivery that a person ended without the department's acknowledgement."""
+    """A delivery that a person closed without the department's acknowledgement."""
     event = delivery(number, "acknowledged").event
     closed = DeliveryChanged.model_validate(event.model_dump() | {"state": "closed_by_person"})
     return received(catalogue.DELIVERY_ACKNOWLEDGED, closed, "closed")
@@ -124,7 +124,7 @@ def closed_by_person(number: int = 0) -> Received[Event]:
 def event_of(kind: str) -> Event:
     """Any event of this type."""
     examples = (registered().event, decided().event, status_changed().event, delivery().event)
-    return next(one for one in examples if isinstance(one, catalogue.MODELS[kind]))
+    return next(example for example in examples if isinstance(example, catalogue.MODELS[kind]))
 
 
 def calls_of_2024() -> list[Received[Event]]:

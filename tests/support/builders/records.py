@@ -1,4 +1,4 @@
-"""Kafka records and events for tests, with everything that does not matter filled in."""
+"""Kafka records and events for tests, with defaults."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ def consumer_record(
     key: bytes | None = b"key",
     timestamp: int = int(RECEIVED_AT.timestamp() * 1000),
 ) -> ConsumerRecord[Any, Any]:
-    """A record as aiokafka hands it out."""
+    """A record as aiokafka returns it."""
     return ConsumerRecord(
         topic=topic,
         partition=partition,
@@ -46,7 +46,7 @@ def consumer_record(
 
 
 def submitted(number: int = 1, *, call_type: str | None = None, **changes: Any) -> ReportSubmitted:
-    """A report as intake publishes it; the same number is the same report."""
+    """A report as intake publishes it; equal numbers give equal reports."""
     report_id = uuid5(NAMESPACE, str(number))
     fields: dict[str, Any] = {
         "report_id": report_id,
@@ -87,7 +87,7 @@ def submitted_record(report: ReportSubmitted, **place: Any) -> ConsumerRecord[An
 
 
 def submitted_outgoing(report: ReportSubmitted) -> OutgoingRecord:
-    """A report on its way to its topic, as intake sends it."""
+    """A report's outgoing record, as intake sends it."""
     return OutgoingRecord(
         topic=f"reports.{report.lane}.v1",
         key=str(report.report_id).encode(),

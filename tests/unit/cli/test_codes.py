@@ -1,4 +1,4 @@
-"""``laksa categories`` and ``laksa opds``: every code with its facts, and whole lines in a pipe."""
+"""``laksa categories`` and ``laksa opds``: a line for every code, and unwrapped lines in a pipe."""
 
 import io
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def printed(table: Table) -> list[list[str]]:
 
 
 def test_every_category_has_a_line() -> None:
-    """Code, name, department in charge, priority and lane, in the order of the taxonomy."""
+    """Each category has a line with code, name, department, priority and lane, in the order of the taxonomy."""
     lines = printed(category_table())
     assert [line[0] for line in lines] == list(TAXONOMY.categories)
     lamp = TAXONOMY.categories["INF-PJU"]
@@ -29,7 +29,7 @@ def test_every_category_has_a_line() -> None:
 
 
 def test_every_department_has_a_line() -> None:
-    """Code, name, kind, and the number of its categories, which add up to all of them."""
+    """Each department has a line with code, name, kind and number of categories, whose sum is their total."""
     lines = printed(opd_table())
     assert [line[0] for line in lines] == list(TAXONOMY.opds)
     assert sum(int(line[-1]) for line in lines) == len(TAXONOMY.categories)
@@ -40,15 +40,15 @@ def test_every_department_has_a_line() -> None:
     [("P1", "emergency"), ("P2", "routine, from 112 emergency"), ("P3", "routine"), ("P4", "routine")],
 )
 def test_the_lane_is_that_of_the_rules(priority: str, lane: str) -> None:
-    """Priority 1 is an emergency from everywhere, priority 2 from 112 alone."""
-    categories = [one for one in TAXONOMY.categories.values() if one.priority is Priority(priority)]
+    """Priority 1 is an emergency from every channel, priority 2 only from 112."""
+    categories = [category for category in TAXONOMY.categories.values() if category.priority is Priority(priority)]
     assert categories
     assert {lane_text(category) for category in categories} == {lane}
 
 
 @pytest.mark.parametrize("table", [category_table, opd_table])
 def test_a_pipe_gets_whole_lines(table: Callable[[], Table]) -> None:
-    """A narrow terminal wraps; what is not a terminal gets one line for each code, and nothing is cut."""
+    """A narrow terminal wraps lines; a pipe gets one uncut line for each code."""
     file = io.StringIO()
     print_table(table(), Console(file=file, width=20))
     assert "…" not in file.getvalue()

@@ -1,4 +1,4 @@
-"""The command line as a whole: which commands there are, and that asking for help costs no heavy import."""
+"""The command line as a whole: its commands, their descriptions, and the imports for `--help`."""
 
 import json
 import subprocess
@@ -38,7 +38,7 @@ HEAVY = {
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> dict[str, Any]:
-    """All commands by their words, those of groups too."""
+    """All commands by their full names, including those of groups."""
     if not hasattr(group, "commands"):
         return {" ".join(path): group}
     found: dict[str, Any] = {}
@@ -51,7 +51,7 @@ COMMANDS = commands(typer.main.get_command(app))
 
 
 def test_every_former_side_door_is_a_command() -> None:
-    """What was started with ``python -m`` has a name below `laksa`."""
+    """Every program that was started with ``python -m`` is a command of `laksa`."""
     assert set(COMMANDS) >= {
         *("schemas", "asyncapi", "routing lint", "migrate", "rebuild", "kafka", "call-centre"),
         *("maintain jars-lock", "maintain vendor", "status", "categories", "opds", "report", "tail"),
@@ -60,7 +60,7 @@ def test_every_former_side_door_is_a_command() -> None:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_and_option_is_described(name: str) -> None:
-    """`laksa COMMAND --help` has a sentence for the command and for each of its parameters."""
+    """Every command and each of its parameters has a description in `--help`."""
     command = COMMANDS[name]
     assert command.help
     assert command.help.strip()[0].isupper()
@@ -79,7 +79,7 @@ def test_help_and_codes_load_nothing_heavy(words: list[str]) -> None:
 
 
 def test_no_document_names_a_side_door() -> None:
-    """Documents and error messages name the `laksa` form."""
+    """Documents and error messages use the `laksa` commands, not ``python -m``."""
     doors = ("services.router.lint", "shared.events.schemas", "shared.messaging.asyncapi", ".migrate", "apidocs.vendor")
     texts = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md"), *PROJECT.glob("s*/**/*.py"), PROJECT / "Makefile"]
     found = [

@@ -1,4 +1,4 @@
-"""Whether everything is drained: what counts as waiting, and who is asked."""
+"""The check that everything is drained: what counts as waiting, and in which groups."""
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
@@ -11,7 +11,7 @@ from shared.messaging.topic_specs import all_topics
 
 
 def exposed(*counts: int) -> str:
-    """Metrics as a service exposes them, with so many waiting records by topic, among others."""
+    """Metrics as a service exposes them, with these waiting records by topic, among others."""
     registry = CollectorRegistry()
     waiting = Gauge(WAITING_METRIC, "Waiting", ["topic"], registry=registry)
     for number, count in enumerate(counts):
@@ -23,19 +23,19 @@ def exposed(*counts: int) -> str:
 
 @pytest.mark.parametrize(("counts", "waiting"), [((3, 4), 7), ((0, 0), 0), ((), 0)])
 def test_the_waiting_records_of_all_topics_are_added(counts: tuple[int, ...], waiting: int) -> None:
-    """The sum over the labels, and of no metric whose name only starts alike."""
+    """The waiting records are summed over the labels, without metrics whose names only have the same prefix."""
     assert waiting_records(exposed(*counts)) == waiting
 
 
 def test_every_topic_that_somebody_reads_is_asked_for() -> None:
-    """All topics but dead letters stand with a group that reads them: none can look drained unread."""
+    """Every topic except dead letters is checked in a group that reads it, so that none is missed."""
     names = {spec.name for spec in all_topics(default_taxonomy().opds)}
     asked = {name for topics in topics_by_group(default_taxonomy().opds).values() for name in topics}
     assert asked == {name for name in names if ".dlq." not in name}
 
 
 def test_both_lanes_and_every_service_read_for_themselves() -> None:
-    """Each reading process has groups of its own, named after it, and each topic of a group stands once."""
+    """Each consuming process has its own groups, named after it, and each topic of a group is listed once."""
     for name in SERVICES:
         assert any(group.startswith(name) for group in topics_by_group(default_taxonomy().opds))
     for topics in topics_by_group(default_taxonomy().opds).values():
@@ -54,16 +54,16 @@ def test_both_lanes_and_every_service_read_for_themselves() -> None:
     ],
 )
 def test_anything_under_way_is_not_drained(left: Backlog) -> None:
-    """Waiting, unread or undecided: each alone is enough, and so is not knowing."""
+    """Waiting, unread or undecided records each mean not drained, and so does an unknown number."""
     assert not left.is_empty
 
 
 def test_nothing_under_way_is_drained() -> None:
-    """Groups that have read everything do not count."""
+    """Without waiting records everything is drained."""
     assert Backlog(waiting=0, unread={"stats": 0}, undecided=0).is_empty
 
 
 def test_who_waits_is_told_for_what() -> None:
-    """Only the groups that are behind are named."""
+    """The progress message names only the groups with unread records."""
     left = Backlog(waiting=2, unread={"stats": 0, "intake": 3}, undecided=1)
     assert str(left) == "2 to publish, unread: intake 3, 1 undecided"

@@ -1,4 +1,4 @@
-"""What of a person's LAKSA_* variables reaches the processes of a run, and what is said of the others."""
+"""Which LAKSA_* variables of the user reach the processes of a run, and the messages about the others."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ PROCESSES = (*SERVICES, "call-centre")
 
 @pytest.fixture
 def everything(tmp_path: Path) -> dict[str, str]:
-    """An environment in which every variable of `.env.example` is set."""
+    """An environment with every variable of `.env.example`."""
     file = tmp_path / "file"
     file.touch()
     return {name: str(file) if name in FILES else "by the user" for name in names()}
@@ -32,7 +32,7 @@ def plan_of(environment: dict[str, str], folder: Path) -> Plan:
 
 @pytest.mark.parametrize("name", sorted(EFFECTIVE - {GIVEN}))
 def test_a_variable_takes_effect(name: str, everything: dict[str, str], tmp_path: Path) -> None:
-    """Every process gets the user's value as it is, and nothing is said."""
+    """A variable that takes effect reaches every process unchanged, without a message."""
     plan = plan_of(everything, tmp_path)
     needed_by = [process for process in PROCESSES if name in plan.program(process).environment]
     assert needed_by == list(PROCESSES)
@@ -42,7 +42,7 @@ def test_a_variable_takes_effect(name: str, everything: dict[str, str], tmp_path
 
 @pytest.mark.parametrize("name", sorted(SET_BY_RUN | NOT_USED_BY_RUN))
 def test_a_variable_without_effect_is_named_once(name: str, everything: dict[str, str], tmp_path: Path) -> None:
-    """No process sees the user's value, one sentence says that it is ignored, and `.env.example` says so too."""
+    """An ignored variable reaches no process, is named in one message, and is marked in `.env.example`."""
     plan = plan_of(everything, tmp_path)
     assert "by the user" not in {plan.program(process).environment.get(name) for process in PROCESSES}
     assert "by the user" not in plan.migration("stats").environment.get(name, "")
@@ -56,20 +56,20 @@ def test_a_variable_without_effect_is_named_once(name: str, everything: dict[str
 
 @pytest.mark.parametrize("name", sorted(KAFKA - {GIVEN}))
 def test_settings_of_a_kafka_are_ignored_without_its_address(name: str) -> None:
-    """The embedded Kafka knows no passwords: a service that was told of one could not connect."""
+    """Kafka's security settings are ignored with the embedded Kafka, which has no passwords."""
     environment = {name: "1", GIVEN: ""}
     assert inherited(environment) == {}
     assert ignored(environment) == [f"{name} is ignored: make run starts its own Kafka unless {GIVEN} is set"]
 
 
 def test_the_lists_name_only_variables_that_exist() -> None:
-    """A variable that was renamed is renamed here too."""
+    """The lists of variables contain only existing settings."""
     assert SET_BY_RUN | NOT_USED_BY_RUN | set(FILES) <= names()
     assert not SET_BY_RUN & NOT_USED_BY_RUN
 
 
 def test_the_users_files_are_read_in_place_of_those_of_the_data_folder(tmp_path: Path) -> None:
-    """LAKSA_ENDPOINTS_FILE reaches both notifiers and the call centre, LAKSA_CHANNELS_FILE reaches intake."""
+    """LAKSA_ENDPOINTS_FILE reaches both notifiers and the call centre, and LAKSA_CHANNELS_FILE intake."""
     file = tmp_path / "mine.yaml"
     file.touch()
     mine = plan_of({ENDPOINTS: str(file), CHANNELS: str(file)}, tmp_path)
@@ -82,7 +82,7 @@ def test_the_users_files_are_read_in_place_of_those_of_the_data_folder(tmp_path:
 
 
 def test_a_relative_path_means_the_folder_that_the_user_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The processes run in the project's folder: they get the absolute path."""
+    """A relative path is made absolute, because the processes run in the project's folder."""
     monkeypatch.chdir(tmp_path)
     Path("mine.yaml").touch()
     assert inherited({ENDPOINTS: "mine.yaml"}) == {ENDPOINTS: str(tmp_path / "mine.yaml")}
@@ -90,13 +90,13 @@ def test_a_relative_path_means_the_folder_that_the_user_is_in(tmp_path: Path, mo
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_does_not_exist_is_said_before_anything_starts(name: str, tmp_path: Path) -> None:
-    """The message names the variable and the path."""
+    """A missing file is an error before the start that names the variable and the path."""
     with pytest.raises(ConfigurationError, match=f"{name} names {tmp_path}/no.yaml, which is not a file"):
         inherited({name: str(tmp_path / "no.yaml"), GIVEN: "kafka:9092"})
 
 
 def test_an_empty_variable_is_not_set_and_others_pass(everything: dict[str, str]) -> None:
-    """Whoever exports `.env.example` as it is gets the defaults; PATH and the like are handed on untouched."""
+    """Empty LAKSA_* variables are treated as unset, and other variables are passed on unchanged."""
     empty = dict.fromkeys(everything, "")
     assert inherited({**empty, "PATH": "/bin", "EMPTY": ""}) == {"PATH": "/bin", "EMPTY": ""}
     assert ignored(empty) == []

@@ -1,4 +1,4 @@
-"""Keys and secrets: made once, kept, and told to each service only as far as it must know."""
+"""Keys and secrets are made once, stored, and passed only to the services that need them."""
 
 import json
 import stat
@@ -24,14 +24,14 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def written(layout: Layout) -> tuple[Secrets, Channels, Endpoints]:
-    """The secrets, and both files as the services read them."""
+    """The secrets, and both files as read by the services."""
     made = load_secrets(layout)
     write_configuration(layout, made, CALL_CENTRE)
     return made, load_channels(layout.channels), load_endpoints(layout.endpoints, default_taxonomy().opds)
 
 
 def test_every_channel_and_endpoint_has_a_secret_of_its_own(layout: Layout) -> None:
-    """No two share one."""
+    """All channels and endpoints have different secrets."""
     made = load_secrets(layout)
     assert set(made.api_keys) == set(Channel)
     all_secrets = [*made.api_keys.values(), *made.endpoints.values()]
@@ -39,7 +39,7 @@ def test_every_channel_and_endpoint_has_a_secret_of_its_own(layout: Layout) -> N
 
 
 def test_they_are_kept_between_runs(layout: Layout) -> None:
-    """A script's key works on the next day too; the file is the owner's alone and is not written again."""
+    """The keys stay the same between runs, in a file of mode 0600 that is not written again."""
     first = load_secrets(layout)
     file = layout.secrets.stat()
     assert load_secrets(layout) == first
@@ -48,7 +48,7 @@ def test_they_are_kept_between_runs(layout: Layout) -> None:
 
 
 def test_a_new_channel_gets_a_key_and_the_others_keep_theirs(layout: Layout) -> None:
-    """After an update that brings a channel and an endpoint, only these are new."""
+    """After an update with a new channel and endpoint, only these get new secrets."""
     first = load_secrets(layout)
     kept = json.loads(layout.secrets.read_text(encoding="utf-8"))
     del kept["api_keys"]["social"]
@@ -62,7 +62,7 @@ def test_a_new_channel_gets_a_key_and_the_others_keep_theirs(layout: Layout) -> 
 
 
 def test_intake_recognises_every_channel_by_its_key(layout: Layout) -> None:
-    """Each key is its own channel's; only 112 may send backfill and drills."""
+    """Each key authenticates its channel; only 112 may send backfill and exercises."""
     made, channels, _ = written(layout)
     for name, key in made.api_keys.items():
         sender = channels.recognise(key)
@@ -74,7 +74,7 @@ def test_intake_recognises_every_channel_by_its_key(layout: Layout) -> None:
 
 
 def test_the_channels_file_holds_no_key(layout: Layout) -> None:
-    """Only hashes stand in what intake reads; both files are the owner's alone."""
+    """The channels file has only hashes, and both files are readable by their owner only."""
     made, _, _ = written(layout)
     text = layout.channels.read_text(encoding="utf-8")
     assert not [key for key in made.api_keys.values() if key in text]
@@ -83,7 +83,7 @@ def test_the_channels_file_holds_no_key(layout: Layout) -> None:
 
 @pytest.mark.parametrize("name", ["channels", "endpoints"])
 def test_a_file_that_was_edited_is_left_as_it_is(layout: Layout, name: str) -> None:
-    """The other one is written again as before; once the edited file is deleted, it is written again too."""
+    """An edited file is kept, the other is rewritten, and a deleted file is written again."""
     made, _, _ = written(layout)
     file: Path = getattr(layout, name)
     file.write_text("# edited\n", encoding="utf-8")
@@ -96,21 +96,21 @@ def test_a_file_that_was_edited_is_left_as_it_is(layout: Layout, name: str) -> N
 
 
 def test_a_file_that_somebody_put_there_before_the_first_run_is_left_as_it_is(layout: Layout) -> None:
-    """Only what this program wrote itself is overwritten."""
+    """A file that this program did not write is not overwritten."""
     layout.endpoints.write_text("endpoints: []\n", encoding="utf-8")
     assert write_configuration(layout, load_secrets(layout), CALL_CENTRE) == [layout.endpoints]
     assert layout.endpoints.read_text(encoding="utf-8") == "endpoints: []\n"
 
 
 def test_a_run_that_was_killed_before_it_noted_what_it_wrote_has_edited_nothing(layout: Layout) -> None:
-    """The text that would be written now is this program's own, also without the note."""
+    """A file with the text that would be written now is not treated as edited, although its hash is not recorded."""
     made, _, _ = written(layout)
     layout.written.unlink()
     assert write_configuration(layout, made, CALL_CENTRE) == []
 
 
 def test_the_notifier_finds_an_endpoint_for_each_department(layout: Layout) -> None:
-    """Each OPD has one, by push at the call centre's address or by subscription, with the secret that was made."""
+    """Each OPD has an endpoint, a webhook at the call centre or a subscription, with its generated secret."""
     made, _, endpoints = written(layout)
     for opd in default_taxonomy().opds:
         (endpoint,) = endpoints.recipients(opd, Mode.LIVE).endpoints
@@ -120,7 +120,7 @@ def test_the_notifier_finds_an_endpoint_for_each_department(layout: Layout) -> N
 
 
 def test_only_bpbd_has_an_endpoint_for_drills(layout: Layout) -> None:
-    """The fire drill of the reference data reaches it; drills for others reach nobody, and no live report does."""
+    """Only BPBD has an endpoint for exercises; exercises for others have no recipients, and it gets no live reports."""
     _, _, endpoints = written(layout)
     (drill,) = endpoints.recipients("BPBD", Mode.EXERCISE).endpoints
     assert drill.exercise
@@ -129,7 +129,7 @@ def test_only_bpbd_has_an_endpoint_for_drills(layout: Layout) -> None:
 
 
 def test_112_stays_text_in_the_file(layout: Layout) -> None:
-    """YAML would read a bare 112 as a number."""
+    """The channel 112 is quoted, because YAML would parse it as a number."""
     written(layout)
     names = [entry["name"] for entry in yaml.safe_load(layout.channels.read_text(encoding="utf-8"))["channels"]]
     assert names == [str(name) for name in Channel]

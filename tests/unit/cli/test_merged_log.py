@@ -28,7 +28,7 @@ log.take("intake", b"two")
 
 
 class GoneTerminal(StringIO):
-    """A terminal on which nothing can be written while ``fault`` is set."""
+    """A terminal on which every write fails while ``fault`` is set."""
 
     fault: Exception | None = OSError(5, "Input/output error")
 
@@ -41,7 +41,7 @@ class GoneTerminal(StringIO):
 
 @pytest.fixture
 def screen() -> StringIO:
-    """What the terminal shows."""
+    """The output of the terminal."""
     return StringIO()
 
 
@@ -54,7 +54,7 @@ def log(screen: StringIO, tmp_path: Path) -> Iterator[MergedLog]:
 
 
 def rendered(**fields: Any) -> str:
-    """A line of intake's as the terminal shows it, without its colours."""
+    """A line of intake as the terminal shows it, without colours."""
     return render_line("intake", orjson.dumps({"message": "x", **fields})).plain
 
 
@@ -197,7 +197,7 @@ def quiet(screen: StringIO, tmp_path: Path) -> Iterator[MergedLog]:
 def test_the_quiet_screen_shows_steps_and_leaves_log_lines_in_their_files(
     quiet: MergedLog, screen: StringIO, tmp_path: Path
 ) -> None:
-    """Not even an ERROR of a service is shown: the table would be lost among the lines. Its file has it."""
+    """The quiet screen shows steps only; even an ERROR of a service is only in its file."""
     quiet.step("topics are there")
     quiet.take("intake", b'{"level": "error", "message": "a critical word alone does not count"}')
     quiet.take("kafka", b"WARNING: critical")
@@ -210,7 +210,7 @@ def test_the_quiet_screen_shows_steps_and_leaves_log_lines_in_their_files(
 def test_the_quiet_screen_shows_a_critical_line_with_its_log_file(
     quiet: MergedLog, screen: StringIO, tmp_path: Path
 ) -> None:
-    """A person has to act on it: one line with the process, the message and the file, without the traceback."""
+    """A critical line is shown in one line with the process, the message and the file, without the traceback."""
     quiet.take("stats", b'{"level": "critical", "message": "A background loop failed", "exception": "a\\nb"}')
     (line,) = screen.getvalue().splitlines()
     assert "stats" in line
@@ -220,7 +220,7 @@ def test_the_quiet_screen_shows_a_critical_line_with_its_log_file(
 def test_the_quiet_screen_shows_what_the_supervisor_warns_of(
     quiet: MergedLog, screen: StringIO, tmp_path: Path
 ) -> None:
-    """A process that ended is named in one line with how it ended and the file of its log."""
+    """A warning of the supervisor about an ended process is shown with its exit status and the log file."""
     quiet.alert("ended unexpectedly", level="error", process="router-routine", how="SIGKILL")
     (line,) = screen.getvalue().splitlines()
     assert "router-routine     ERROR ended unexpectedly how=SIGKILL" in line
@@ -228,7 +228,7 @@ def test_the_quiet_screen_shows_what_the_supervisor_warns_of(
 
 
 def test_steps_and_alerts_are_kept_in_the_supervisors_own_file(quiet: MergedLog, tmp_path: Path) -> None:
-    """What has scrolled away can be read in laksa.log, as JSON like every other log."""
+    """Steps and alerts are also in laksa.log, as JSON like every other log."""
     quiet.step("topics are there")
     quiet.alert("ended unexpectedly", level="error", process="stats")
     step, alert = map(orjson.loads, (tmp_path / "laksa.log").read_bytes().splitlines())
@@ -237,7 +237,7 @@ def test_steps_and_alerts_are_kept_in_the_supervisors_own_file(quiet: MergedLog,
 
 
 def test_something_that_moves_is_drawn_on_a_quiet_terminal_only(tmp_path: Path) -> None:
-    """A pipe and a screen full of log lines get no spinner."""
+    """A spinner is drawn only on a quiet terminal, not in a pipe or among log lines."""
     for is_terminal, show_lines in ((True, False), (True, True), (False, False)):
         screen = StringIO()
         log = MergedLog(Console(file=screen, force_terminal=is_terminal, width=80), tmp_path, show_lines=show_lines)
@@ -247,7 +247,7 @@ def test_something_that_moves_is_drawn_on_a_quiet_terminal_only(tmp_path: Path) 
 
 
 def test_a_terminal_that_fails_while_something_is_drawn_stops_nothing(tmp_path: Path) -> None:
-    """The work below the spinner goes on, and its result is returned."""
+    """If the terminal fails during a spinner, the work continues and its result is returned."""
     log = MergedLog(Console(file=GoneTerminal(), force_terminal=True), tmp_path)
     with log.waiting_for("Starting Apache Kafka"):
         log.take("kafka", b"line")

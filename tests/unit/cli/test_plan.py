@@ -31,7 +31,7 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def place(name: str, stages: tuple[tuple[str, ...], ...]) -> int:
-    """The number of the stage that a program is in."""
+    """The number of a program's stage."""
     return next(number for number, stage in enumerate(stages) if name in stage)
 
 

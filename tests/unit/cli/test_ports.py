@@ -1,4 +1,4 @@
-"""Ports: the usual one, the last run's, or another; never one that is taken, never one twice."""
+"""Ports are the usual one, that of the last run, or another; never a taken one, and never one twice."""
 
 import json
 import socket
@@ -33,7 +33,7 @@ def usual(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 @pytest.fixture
 def somebody(usual: dict[str, int]) -> Iterator[int]:
-    """The usual port of stats, where another program listens."""
+    """Another program that listens on the usual port of stats."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", usual["stats"]))
         server.listen()
@@ -41,13 +41,13 @@ def somebody(usual: dict[str, int]) -> Iterator[int]:
 
 
 def test_the_usual_ones_where_they_are_free(layout: Layout, usual: dict[str, int]) -> None:
-    """The addresses of the README hold on a machine where nothing else runs."""
+    """If the usual ports are free, the processes use them."""
     assert choose_ports(layout, usual_first=True) == usual
     assert describe_moves(usual) == {}
 
 
 def test_another_where_the_usual_one_is_taken(layout: Layout, usual: dict[str, int], somebody: int) -> None:
-    """Only the process concerned moves."""
+    """If a usual port is taken, only its process gets another port."""
     chosen = choose_ports(layout, usual_first=True)
     assert chosen["stats"] != somebody
     assert {**chosen, "stats": 0} == {**usual, "stats": 0}
@@ -55,7 +55,7 @@ def test_another_where_the_usual_one_is_taken(layout: Layout, usual: dict[str, i
 
 
 def test_the_last_ones_are_taken_again(layout: Layout, usual: dict[str, int]) -> None:
-    """Free ports are chosen once: the next run on these data has the same addresses."""
+    """The next run on the same data folder has the same free ports."""
     first = choose_ports(layout, usual_first=False)
     assert choose_ports(layout, usual_first=False) == first
     assert set(first) == set(usual)
@@ -63,12 +63,12 @@ def test_the_last_ones_are_taken_again(layout: Layout, usual: dict[str, int]) ->
 
 @pytest.mark.usefixtures("somebody")
 def test_the_last_one_before_a_new_one(layout: Layout) -> None:
-    """Where the usual port is still taken, the process stays where it had moved to."""
+    """While the usual port is taken, the process keeps the port of the last run."""
     assert choose_ports(layout, usual_first=True) == choose_ports(layout, usual_first=True)
 
 
 def test_no_port_twice(layout: Layout, usual: dict[str, int]) -> None:
-    """A remembered port that is another process's by now is not given to both."""
+    """A port of the last run that another process uses now is not assigned twice."""
     layout.ports.write_text(json.dumps(dict.fromkeys(usual, usual["intake"])), encoding="utf-8")
     for usual_first in (True, False):
         chosen = choose_ports(layout, usual_first=usual_first)
@@ -76,6 +76,6 @@ def test_no_port_twice(layout: Layout, usual: dict[str, int]) -> None:
 
 
 def test_what_cannot_be_remembered_is_chosen_anew(layout: Layout, usual: dict[str, int]) -> None:
-    """A file of another version, with other names and values, is no obstacle."""
+    """Invalid entries in the ports file, as of another version, are replaced by new ports."""
     layout.ports.write_text(json.dumps({"stats": "8105", "somebody": 1}), encoding="utf-8")
     assert set(choose_ports(layout, usual_first=False)) == set(usual)

@@ -1,4 +1,4 @@
-"""The 112 table: equal to the published one, or said exactly where it is not."""
+"""The comparison of the 112 table with the published one names every difference."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from shared.domain.published import CALLS_112_TANGERANG_2024 as PUBLISHED
 
 
 def answer(total: int = PUBLISHED.total, **counts: int) -> dict[str, Any]:
-    """What stats answers: the published figures, but for those given."""
+    """The response of stats: the published figures, except those given."""
     parts = {**PUBLISHED.parts, **counts}
     return {"total": total, "rows": [{"key": key, "label": key.title(), "count": n} for key, n in parts.items()]}
 
 
 def test_equal_tables_do_not_differ() -> None:
-    """Nothing is said where all figures are the published ones."""
+    """Equal tables have no differences."""
     assert differences(answer(), PUBLISHED) == []
 
 
@@ -28,7 +28,7 @@ def test_each_figure_that_differs_is_named_with_both_values() -> None:
 
 
 def test_a_row_too_many_or_too_few_differs() -> None:
-    """A row that only one of both has is a difference, even where the total is right."""
+    """A row that only one of the tables has is a difference, even if the totals are equal."""
     odd = answer(snakes=0)
     odd["rows"] = [row for row in odd["rows"] if row["key"] != "agd"]
     assert differences(odd, PUBLISHED) == [
@@ -38,12 +38,12 @@ def test_a_row_too_many_or_too_few_differs() -> None:
 
 
 def test_two_swapped_figures_differ() -> None:
-    """A right total hides no wrong part."""
+    """Two swapped figures are differences, although the totals are equal."""
     assert len(differences(answer(agd=PUBLISHED.parts["fire"], fire=PUBLISHED.parts["agd"]), PUBLISHED)) == 2
 
 
 def test_the_table_shows_our_figures_beside_the_published_ones() -> None:
-    """Each row has its count as stats answered it, and the published one beside it."""
+    """Each row of the table has the count of stats and the published one."""
     console = Console(width=100)
     with console.capture() as printed:
         console.print(table_of(answer(375, fire=28), PUBLISHED))

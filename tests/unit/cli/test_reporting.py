@@ -1,4 +1,4 @@
-"""`laksa report`: what is sent, when there is nothing more to wait for, and how a life is shown."""
+"""`laksa report`: its request, the end of the wait, and the display of a report's history."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ HOSTILE = "\x1b[2J\x07[/] [red]Sari[/red]"
 
 
 def standing(outcome: str | None = "routed", *states: str, by: str | None = "Sari") -> dict[str, Any]:
-    """What stats answers for a report with a push in each of these states."""
+    """The response of stats for a report with a delivery in each of these states."""
     pushes = [{"endpoint": "bpbd-callcentre", "state": state, "attempts": 2, "acknowledged_by": by} for state in states]
     return {
         "status": "new",
@@ -27,7 +27,7 @@ def standing(outcome: str | None = "routed", *states: str, by: str | None = "Sar
 
 
 def printed(report: dict[str, Any] | None) -> str:
-    """A life as it is printed."""
+    """The printed text of a report's history."""
     console = Console(width=120)
     with console.capture() as text:
         console.print(life_of(report))
@@ -36,13 +36,13 @@ def printed(report: dict[str, Any] | None) -> str:
 
 @pytest.mark.parametrize("state", ["pending", "delivered", "failed", "escalated"])
 def test_a_report_that_nobody_has_acknowledged_is_waited_for(state: str) -> None:
-    """No other state of a delivery is an end."""
+    """The command waits in every state of a delivery but acknowledged."""
     assert not is_settled(standing("routed", state))
     assert is_settled(standing("routed", state, "acknowledged"))
 
 
 def test_who_is_only_informed_does_not_answer_for_the_owner() -> None:
-    """PLN has seen it; the fire brigade has not."""
+    """An acknowledgement by an informed department does not settle the owner's report."""
     report = standing("routed", "retrying")
     pln = [{"endpoint": "pln-callcentre", "state": "acknowledged", "attempts": 1, "acknowledged_by": "Budi"}]
     report["targets"].append({"opd": "PLN", "role": "informed", "deliveries": pln})
@@ -50,14 +50,14 @@ def test_who_is_only_informed_does_not_answer_for_the_owner() -> None:
 
 
 def test_a_report_that_ended_at_the_router_is_not_waited_for() -> None:
-    """A prank call has no deliveries: nothing more will come."""
+    """A report that ended at the router, such as a prank call, is settled."""
     assert is_settled(standing("ended"))
     assert is_settled(standing("rejected"))
     assert not is_settled(standing(None))
 
 
 def test_a_life_names_departments_deliveries_and_steps() -> None:
-    """The status, why it was routed, each delivery with its tries, each step with who did it."""
+    """The output has the status, the reason, each delivery with its attempts, and each step with its author."""
     text = printed(standing("routed", "acknowledged"))
     assert "new (menunggu)" in text
     assert "category: a fire is BPBD's" in text
@@ -73,18 +73,18 @@ def test_a_life_names_departments_deliveries_and_steps() -> None:
 
 
 def test_a_department_without_a_delivery_yet_is_shown_as_pending() -> None:
-    """A target is never left out, also where its notifier has not said anything."""
+    """A department without a delivery yet is shown as pending."""
     assert "pending" in printed(standing("routed"))
 
 
 def test_before_stats_knows_it_there_is_something_to_see() -> None:
-    """Who waits is told that it is on its way."""
+    """Before stats knows the report, the output says that it is on its way."""
     assert "on its way" in printed(None)
 
 
 @pytest.mark.parametrize("where", ["by", "why", "status", "what"])
 def test_what_others_wrote_is_shown_harmlessly(where: str) -> None:
-    """A name like "[/]" breaks nothing, and no control character reaches the terminal."""
+    """Markup such as "[/]" is shown as text, and no control character reaches the terminal."""
     report = standing("routed", "acknowledged", by=HOSTILE if where == "by" else "Sari")
     if where in report:
         report[where] = HOSTILE
@@ -97,7 +97,7 @@ def test_what_others_wrote_is_shown_harmlessly(where: str) -> None:
 
 
 def test_each_flag_is_shown_with_its_meaning() -> None:
-    """The code that intake gave and a sentence; a flag of a newer intake and a hostile one are shown harmlessly."""
+    """Each flag is shown with its meaning; unknown and hostile flags are shown as safe text."""
     lines = [line.plain for line in flag_lines({"flags": ["category_unknown", HOSTILE]})]
     assert lines[0].startswith("flag category_unknown: The category code is not in the taxonomy.")
     assert lines[1].endswith("[/] [red]Sari[/red]: This version does not know the flag.")
@@ -105,19 +105,19 @@ def test_each_flag_is_shown_with_its_meaning() -> None:
 
 
 def test_without_flags_nothing_is_shown_of_them() -> None:
-    """Also where an intake gives none."""
+    """Without flags, no flag lines are shown, also if intake's response has no such field."""
     assert flag_lines({"flags": []}) == flag_lines({}) == []
 
 
 def test_only_what_was_typed_is_sent() -> None:
-    """Options that were not given are left out of the body; none of them is sent as null or as an empty object."""
+    """Options that were not given are omitted from the body, not sent as null or as an empty object."""
     draft = Draft("Lampu padam", None, Channel.LAKSA, None, None, None, None)
     assert draft.request().body == {"text": "Lampu padam"}
     assert draft.request().kind == "report"
 
 
 def test_by_112_it_is_a_call() -> None:
-    """A call has a caller and a type; a report has a reporter."""
+    """For 112, the request is a call with a caller and a type."""
     typed = ("Api", "FIR-KEBAKARAN"), ("KARAWACI", "Pasar", "Sari", "+6280012345678")
     call = Draft(*typed[0], Channel.CALL_112, *typed[1]).request()
     assert (call.kind, call.body["call_type"]) == ("call", "normal")

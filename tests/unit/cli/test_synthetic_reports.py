@@ -28,14 +28,14 @@ TIME_FIELDS = {"occurred_at", "call_started_at", "call_ended_at"}
 
 
 def totals(requests: list[ReferenceRequest]) -> Counter[str]:
-    """How many requests there are per roll-up."""
+    """The number of requests per roll-up."""
     categories = default_taxonomy().categories
     return Counter(categories[request.body["category"]].rollup.key for request in requests)
 
 
 @given(SEEDS)
 def test_the_backfill_has_the_published_totals_whatever_the_seed(seed: int) -> None:
-    """376 calls: AGD 122, animals 67, fallen trees 30, fire 29, other 128."""
+    """For every seed the 376 calls are AGD 122, animals 67, fallen trees 30, fire 29, other 128."""
     requests = backfill_calls_2024(seed)
     assert len(requests) == 376
     assert totals(requests) == {"agd": 122, "animals": 67, "fallen_trees": 30, "fire": 29, "other": 128}
@@ -43,7 +43,7 @@ def test_the_backfill_has_the_published_totals_whatever_the_seed(seed: int) -> N
 
 
 def test_the_backfill_is_normal_112_calls_of_the_past() -> None:
-    """Every request goes to the calls' door as history, with the fields of that door."""
+    """Every request of the backfill is a normal 112 call with the mode backfill and the fields of a call."""
     for request in backfill_calls_2024():
         assert (request.channel, request.kind) == (Channel.CALL_112, "call")
         assert (request.body["mode"], request.body["call_type"]) == ("backfill", "normal")
@@ -51,7 +51,7 @@ def test_the_backfill_is_normal_112_calls_of_the_past() -> None:
 
 
 def test_the_backfill_fills_its_months_to_the_edges() -> None:
-    """The first call is in the first minute of 2024 in Jakarta, which is still 2023 in UTC; the last in July's last."""
+    """The first call is in the first minute of 2024 in Jakarta (2023 in UTC), the last in the last minute of July."""
     moments = [datetime.fromisoformat(request.body["occurred_at"]) for request in backfill_calls_2024()]
     assert moments == sorted(moments)
     assert moments[0].astimezone(JAKARTA).isoformat(timespec="minutes") == "2024-01-01T00:00+07:00"
@@ -61,7 +61,7 @@ def test_the_backfill_fills_its_months_to_the_edges() -> None:
 
 
 def test_the_backfill_happens_in_all_thirteen_kecamatan() -> None:
-    """No sub-district is left out."""
+    """The backfill has calls in all thirteen sub-districts."""
     assert {request.body["place"]["kecamatan"] for request in backfill_calls_2024()} == set(
         default_taxonomy().kecamatan
     )
@@ -69,7 +69,7 @@ def test_the_backfill_happens_in_all_thirteen_kecamatan() -> None:
 
 @given(SEEDS)
 def test_the_mixed_day_has_every_category_and_every_channel(seed: int) -> None:
-    """All 36 categories live, all six channels, 60 to 80 requests, each with a reference of its own."""
+    """The mixed day has all 36 categories, all six channels, and 60 to 80 requests with distinct references."""
     requests = mixed_day(NOW, seed)
     live = {request.body["category"] for request in requests if request.body["mode"] == "live"}
     assert live >= set(default_taxonomy().categories)
@@ -79,7 +79,7 @@ def test_the_mixed_day_has_every_category_and_every_channel(seed: int) -> None:
 
 
 def test_the_mixed_day_has_what_else_comes_in() -> None:
-    """Pranks, ghosts, dropped and information calls, unknown and missing categories, and exactly one exercise."""
+    """The mixed day has all other call types, unknown and missing categories, and exactly one exercise."""
     requests = mixed_day(NOW)
     calls = Counter(request.body["call_type"] for request in requests if request.kind == "call")
     assert set(calls) == {"normal", "information", "prank", "ghost", "dropped"}
@@ -90,7 +90,7 @@ def test_the_mixed_day_has_what_else_comes_in() -> None:
 
 
 def test_calls_come_by_112_and_reports_by_all_other_channels() -> None:
-    """Each request fits its door: the fields of a call or of a report, no more, and no less but for the times."""
+    """Each request has exactly the fields of a call or of a report; only the times are optional."""
     for request in mixed_day(NOW):
         assert (request.kind == "call") == (request.channel is Channel.CALL_112)
         fields = CALL_FIELDS if request.kind == "call" else REPORT_FIELDS
@@ -98,14 +98,14 @@ def test_calls_come_by_112_and_reports_by_all_other_channels() -> None:
 
 
 def test_most_of_the_mixed_day_counts_when_it_comes_in() -> None:
-    """Three of four requests name no time, so that the board has a today; the others tell of the day before."""
+    """Three of four requests have no time and count today; the others occurred on the day before."""
     timed = [request for request in mixed_day(NOW) if "occurred_at" in request.body]
     assert len(timed) == len(mixed_day(NOW)) // 4
 
 
 @given(SEEDS, st.integers(0, 86_399))
 def test_sending_the_day_again_sends_the_same(seed: int, second: int) -> None:
-    """At whatever second of the same day in Jakarta it is asked for, the mixed day is equal to the byte."""
+    """At every moment of the same day in Jakarta, the mixed day is equal byte for byte."""
     midnight = datetime(2026, 11, 24, tzinfo=JAKARTA)
     assert json.dumps([request.body for request in mixed_day(midnight, seed)]) == json.dumps(
         [request.body for request in mixed_day(midnight + timedelta(seconds=second), seed)]
@@ -113,7 +113,7 @@ def test_sending_the_day_again_sends_the_same(seed: int, second: int) -> None:
 
 
 def test_another_day_or_seed_never_reuses_a_reference() -> None:
-    """No reference ever comes with two bodies."""
+    """Another day or seed gives other references, so that none has two bodies."""
     seen: dict[str, set[str]] = defaultdict(set)
     for requests in (
         mixed_day(NOW),
@@ -129,20 +129,20 @@ def test_another_day_or_seed_never_reuses_a_reference() -> None:
 
 @given(st.datetimes(datetime(2025, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001  # UTC by timezones
 def test_intake_will_take_the_times(now: datetime) -> None:
-    """Nothing is in the future, nothing older than 30 days."""
+    """No time of the mixed day is in the future or older than 30 days, so that intake accepts it."""
     for request in mixed_day(now):
         moment = datetime.fromisoformat(request.body.get("occurred_at", "2024-01-01T00:00:00+07:00"))
         assert "occurred_at" not in request.body or now - timedelta(days=30) < moment < now
 
 
 def test_a_naive_now_is_refused() -> None:
-    """Which day it is depends on the zone."""
+    """A naive time is refused, because the day depends on the zone."""
     with pytest.raises(ValueError, match="aware"):
         mixed_day(datetime(2026, 11, 24))  # noqa: DTZ001  # naive on purpose
 
 
 def test_the_bodies_are_clean() -> None:
-    """Places lie in the city, texts have no controls, and numbers have a prefix that no operator uses."""
+    """Places are in the city, texts have no control characters, and phone numbers have an unused prefix."""
     for request in (*backfill_calls_2024(), *mixed_day(NOW)):
         body = request.body
         assert locate_fault(body["place"]["latitude"], body["place"]["longitude"]) is None
@@ -154,7 +154,7 @@ def test_the_bodies_are_clean() -> None:
 
 
 def test_the_constants_are_the_published_figures() -> None:
-    """Each set has the numbers of the golden file, which was typed from the domain document."""
+    """The constants equal the golden file, which was typed from the domain document."""
     golden: dict[str, dict[str, int]] = defaultdict(dict)
     with FIGURES.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -163,6 +163,6 @@ def test_the_constants_are_the_published_figures() -> None:
 
 
 def test_all_sets_sum_but_the_one_that_is_known_not_to() -> None:
-    """LAKSA 2025 was published with a total that its parts do not give; it is kept as it is."""
+    """The parts of each set sum to its total, except LAKSA 2025, which was published that way."""
     assert [published for published in ALL_SETS if not published.sums] == [LAKSA_2025]
     assert CALLS_112_TANGERANG_2024.total == 376

@@ -1,4 +1,4 @@
-"""`laksa tail`: one record as a subscribing department sees it, whatever is in it."""
+"""`laksa tail`: one record as text, for any content."""
 
 import orjson
 import pytest
@@ -25,7 +25,7 @@ HEADERS = {
 
 
 def record(value: bytes | None, headers: dict[str, str]) -> ConsumerRecord:
-    """A record as the consumer hands it over."""
+    """A record as the consumer returns it."""
     raw = [(name, text.encode()) for name, text in headers.items()]
     return ConsumerRecord("opd.bpbd.emergency.v1", 0, 0, 0, 0, b"7", value, None, 1, 1, raw)
 
@@ -36,7 +36,7 @@ def shown(value: bytes | None, headers: dict[str, str]) -> str:
 
 
 def test_it_says_what_came_and_why() -> None:
-    """First the report in one line, then where it comes from and the rule that brought it here."""
+    """A record is shown as one line of the report, followed by its origin and the rule of its routing."""
     first, *rest = shown(orjson.dumps({"ticket": "T-1", "text": "Api di gudang"}), HEADERS).splitlines()
     assert first == "2024-07-31T10:00:00Z emergency FIR-KEBAKARAN owner T-1 Api di gudang"
     assert "    ce_why: a fire is BPBD's" in rest
@@ -44,7 +44,7 @@ def test_it_says_what_came_and_why() -> None:
 
 
 def test_without_a_category_and_a_text_it_is_still_a_line() -> None:
-    """A ghost call says nothing; what is missing is shown as missing."""
+    """A record without category and text, such as a ghost call, is shown with placeholders."""
     first, *rest = shown(orjson.dumps({"ticket": "T-1", "text": None}), {}).splitlines()
     assert first.split() == ["-", "T-1", "(no", "text)"]
     assert "    ce_why: -" in rest
@@ -52,13 +52,13 @@ def test_without_a_category_and_a_text_it_is_still_a_line() -> None:
 
 @pytest.mark.parametrize("value", [None, b"", b"no JSON \xff", b"[]", b'"x"', b"null"])
 def test_a_body_that_is_no_report_is_shown_all_the_same(value: bytes | None) -> None:
-    """Anybody may write to a topic: a stranger's record does not end the command."""
+    """A record whose body is no report is shown and does not end the command."""
     assert "ce_type" in shown(value, HEADERS)
 
 
 @pytest.mark.parametrize("where", ["body", "value", *HEADERS])
 def test_hostile_text_is_shown_harmlessly(where: str) -> None:
-    """No control character reaches the terminal from the body or from any header, and markup is only text."""
+    """Control characters of the body and the headers do not reach the terminal, and markup is shown as text."""
     body = orjson.dumps({"ticket": HOSTILE, "text": HOSTILE}) if where == "body" else orjson.dumps({"text": "x"})
     headers = {**HEADERS, where: HOSTILE} if where in HEADERS else HEADERS
     text = shown(HOSTILE.encode() if where == "value" else body, headers)
@@ -69,5 +69,5 @@ def test_hostile_text_is_shown_harmlessly(where: str) -> None:
 
 @given(st.binary(), st.dictionaries(st.sampled_from(sorted(HEADERS)), st.text(st.characters(codec="utf-8"))))
 def test_no_record_can_stop_it(value: bytes, headers: dict[str, str]) -> None:
-    """Whatever the bytes are, there is a line and nothing is raised."""
+    """Any bytes give a line and raise nothing."""
     assert shown(value, headers).replace("\n", "").isprintable()

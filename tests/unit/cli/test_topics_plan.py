@@ -1,4 +1,4 @@
-"""What `laksa topics` would change, and what it refuses to."""
+"""The changes that `laksa topics` plans, and those that it refuses."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -25,12 +25,12 @@ def _found(
 
 
 def test_what_is_as_it_should_be_is_left() -> None:
-    """No difference, nothing to do."""
+    """Topics that match the specification have no differences and need no changes."""
     assert plan_topics([SPEC], _found()).differences() == []
 
 
 def test_a_missing_topic_is_made() -> None:
-    """With all of its settings."""
+    """A missing topic is created with all of its settings."""
     plan = plan_topics([SPEC], {})
 
     assert plan.create == [SPEC]
@@ -38,7 +38,7 @@ def test_a_missing_topic_is_made() -> None:
 
 
 def test_a_narrow_topic_is_widened_and_a_wide_one_is_not_narrowed() -> None:
-    """Kafka cannot take a partition away without its records."""
+    """A topic gets missing partitions, but excess ones are kept, because Kafka cannot remove partitions."""
     assert plan_topics([SPEC], _found(partitions=3)).grow == {"lifecycle.v1": 12}
 
     wide = plan_topics([SPEC], _found(partitions=24))
@@ -57,7 +57,7 @@ def test_a_narrow_topic_is_widened_and_a_wide_one_is_not_narrowed() -> None:
     ],
 )
 def test_what_would_forget_or_endanger_records_is_refused(config: dict[str, str], why: str) -> None:
-    """A person may do it, knowing what it means; a job that runs at each deployment may not."""
+    """Changes that would delete or endanger records are refused with a reason; only a person may make them."""
     plan = plan_topics([SPEC], _found(config))
 
     assert plan.configure == {}
@@ -73,13 +73,13 @@ def test_what_would_forget_or_endanger_records_is_refused(config: dict[str, str]
     ],
 )
 def test_what_keeps_more_is_set(config: dict[str, str], changed: dict[str, str]) -> None:
-    """Longer retention, more copies before a record counts, the agreed compression."""
+    """Longer retention, more in-sync copies and the specified compression are applied."""
     assert plan_topics([SPEC], _found(config)).configure == {"lifecycle.v1": changed}
 
 
 @pytest.mark.parametrize(("copies", "why"), [(1, "kafka-reassign-partitions.sh"), (5, "REPLICATION_FACTOR higher")])
 def test_copies_are_told_and_not_changed(copies: int, why: str) -> None:
-    """Moving copies between nodes is planned by whoever knows the nodes."""
+    """A different number of copies is reported and not changed, because moving copies needs a person's plan."""
     (sentence,) = plan_topics([SPEC], _found(replication=copies)).refused
 
     assert f"has {copies} copies and 3 are asked for" in sentence
@@ -87,7 +87,7 @@ def test_copies_are_told_and_not_changed(copies: int, why: str) -> None:
 
 
 def test_missing_rules_are_made_and_unknown_ones_are_told() -> None:
-    """Only of our own users: what others were granted is not ours to judge."""
+    """Missing ACLs are created and unknown ones of the project's users reported; those of others are ignored."""
     unknown = Grant("stats", "topic", "prefixed", "reports.", "read")
     somebody = Grant("backup", "topic", "literal", "*", "read")
     plan = plan_access([READ], [unknown, somebody])
@@ -113,7 +113,7 @@ def test_missing_rules_are_made_and_unknown_ones_are_told() -> None:
     ],
 )
 def test_an_invalid_users_file_is_refused_with_the_reason(tmp_path: Path, text: str, why: str) -> None:
-    """And no password is ever quoted."""
+    """An invalid users file is refused with the reason, and no password is quoted."""
     file = tmp_path / "users.yaml"
     file.write_text(text)
     with pytest.raises(ConfigurationError, match=why) as refused:
@@ -122,7 +122,7 @@ def test_an_invalid_users_file_is_refused_with_the_reason(tmp_path: Path, text: 
 
 
 def test_a_users_file_is_read(tmp_path: Path) -> None:
-    """Names and passwords, the administrator's too."""
+    """A users file gives names and passwords, including the administrator's."""
     file = tmp_path / "users.yaml"
     file.write_text("users: {admin: password-of-the-admin, opd-dishub: password-of-dishub}")
 

@@ -1,4 +1,4 @@
-"""What a report counts as: the same whatever the order in which its facts come."""
+"""The derivation of a report's row does not depend on the order of its facts."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -18,18 +18,18 @@ from tests.support.builders.fact_sets import disturbed, facts, lives
 
 
 def row_of(known: Sequence[Fact]) -> ReportRow:
-    """The row that these facts of the first report give."""
+    """The row of the first report with these facts."""
     return fold(str(lifecycle.report_id(0)), known, default_taxonomy())
 
 
-def told(*events: Received[Event]) -> ReportRow:
+def row_after(*events: Received[Event]) -> ReportRow:
     """The row after these events."""
     return row_of(facts(*events))
 
 
 @given(st.data())
 def test_any_order_and_any_repetition_give_the_same_row(data: st.DataObject) -> None:
-    """A row is a fold of the set of its facts (crash windows, Stats)."""
+    """The same set of facts gives the same row, in any order and repetition (crash windows, Stats)."""
     life = data.draw(lives())
     again = data.draw(disturbed(life))
     assert row_of(again) == row_of(life)
@@ -37,15 +37,15 @@ def test_any_order_and_any_repetition_give_the_same_row(data: st.DataObject) -> 
 
 @given(lives())
 def test_a_report_counts_exactly_when_it_is_registered_and_no_exercise(life: list[Fact]) -> None:
-    """Cube and accounts always agree on whether a report counts."""
+    """A report counts in both cube and accounts if it is registered and no exercise, else in neither."""
     row = row_of(life)
     assert row.counts == (row.cube_key is not None) == (row.account_key is not None)
     assert row.counts == (row.registration is not None and row.registration.mode != "exercise")
 
 
 def test_a_routed_report_counts_in_one_cell_and_one_line() -> None:
-    """All eight dimensions of the cube, and what the accounts add."""
-    row = told(lifecycle.registered(), lifecycle.decided(informed=["BPBD"]))
+    """A routed report has all eight dimensions of the cube and the five of the accounts."""
+    row = row_after(lifecycle.registered(), lifecycle.decided(informed=["BPBD"]))
     assert row.cube_key == CubeKey(
         day=date(2026, 11, 20),
         channel="laksa",
@@ -60,25 +60,25 @@ def test_a_routed_report_counts_in_one_cell_and_one_line() -> None:
 
 
 def test_facts_before_the_registration_wait_for_it() -> None:
-    """Not counted until intake's own fact is here, and then with everything that came before."""
+    """A report does not count until its ``registered`` fact arrives, and then with all earlier facts."""
     early = [lifecycle.decided(), lifecycle.status_changed(to="resolved")]
-    assert told(*early).cube_key is None
-    row = told(*early, lifecycle.registered())
+    assert row_after(*early).cube_key is None
+    row = row_after(*early, lifecycle.registered())
     assert row.cube_key is not None
     assert row.cube_key.status == "resolved"
 
 
 def test_an_exercise_counts_nowhere() -> None:
-    """Its row is kept and marked, but is in neither cube nor accounts."""
-    row = told(lifecycle.registered(mode="exercise"), lifecycle.decided(mode="exercise"))
+    """An exercise has a row with its mode, but is in neither cube nor accounts."""
+    row = row_after(lifecycle.registered(mode="exercise"), lifecycle.decided(mode="exercise"))
     assert row.registration is not None
     assert (row.cube_key, row.account_key) == (None, None)
 
 
 def test_the_first_decision_stands() -> None:
-    """By its time, not by its arrival."""
+    """The decision with the earliest time is valid, not the first to arrive."""
     later = lifecycle.decided(outcome="triaged", owner="LIVEROOM", decided_at=lifecycle.START + timedelta(days=1))
-    row = told(later, lifecycle.registered(), lifecycle.decided())
+    row = row_after(later, lifecycle.registered(), lifecycle.decided())
     assert (row.outcome, row.owner, row.status) == ("routed", "DISHUB", "routed")
 
 
@@ -92,19 +92,19 @@ def test_the_first_decision_stands() -> None:
     ],
 )
 def test_the_status_follows_the_decision(outcome: str, owner: str | None, status: str) -> None:
-    """What ended at the router is called so, and not finished work."""
-    assert told(lifecycle.registered(), lifecycle.decided(0, outcome, owner)).status == status
+    """The status follows the decision's outcome; a call that ended at the router is ``ended``, not resolved."""
+    assert row_after(lifecycle.registered(), lifecycle.decided(0, outcome, owner)).status == status
 
 
 def test_without_a_decision_a_report_is_received() -> None:
-    """Accepted, counted, and without an owner."""
-    row = told(lifecycle.registered())
+    """Without a decision a report counts as received, without an owner."""
+    row = row_after(lifecycle.registered())
     assert (row.status, row.owner, row.outcome) == (CaseStatus.RECEIVED, NONE, NONE)
 
 
 def test_the_owners_latest_change_is_the_status() -> None:
-    """By the owner's own counter, not by arrival; what informed departments say is theirs."""
-    row = told(
+    """The owner's change with the highest seq gives the status; informed departments do not affect it."""
+    row = row_after(
         lifecycle.status_changed(to="resolved", seq=3),
         lifecycle.status_changed(to="in_progress", seq=2),
         lifecycle.status_changed(to="rejected", opd="BPBD", seq=9),
@@ -115,8 +115,8 @@ def test_the_owners_latest_change_is_the_status() -> None:
 
 
 def test_an_unknown_status_of_a_newer_producer_says_nothing() -> None:
-    """The latest that we know stands."""
-    row = told(
+    """An unknown status is ignored, and the latest known one is used."""
+    row = row_after(
         lifecycle.registered(),
         lifecycle.decided(),
         lifecycle.status_changed(to="in_progress", seq=1),
@@ -126,16 +126,16 @@ def test_an_unknown_status_of_a_newer_producer_says_nothing() -> None:
 
 
 def test_the_owners_acknowledged_delivery_acknowledges_the_case() -> None:
-    """A person of that department has taken it; an informed department's acknowledgement does not."""
+    """An acknowledgement by the owner acknowledges the case; one by an informed department does not."""
     begun = [lifecycle.registered(), lifecycle.decided(informed=["BPBD"]), lifecycle.delivery()]
-    assert told(*begun).status == "routed"
-    assert told(*begun, lifecycle.delivery(state="acknowledged", opd="BPBD")).status == "routed"
-    assert told(*begun, lifecycle.delivery(state="acknowledged")).status == "acknowledged"
+    assert row_after(*begun).status == "routed"
+    assert row_after(*begun, lifecycle.delivery(state="acknowledged", opd="BPBD")).status == "routed"
+    assert row_after(*begun, lifecycle.delivery(state="acknowledged")).status == "acknowledged"
 
 
 def test_an_answer_outweighs_an_acknowledged_delivery() -> None:
-    """Whichever came first."""
-    row = told(
+    """A department's status change takes precedence over its acknowledged delivery, in any order."""
+    row = row_after(
         lifecycle.registered(),
         lifecycle.decided(),
         lifecycle.status_changed(to="in_progress"),
@@ -145,8 +145,8 @@ def test_an_answer_outweighs_an_acknowledged_delivery() -> None:
 
 
 def test_triage_is_not_left_by_an_acknowledgement() -> None:
-    """It is left by assignment."""
-    row = told(
+    """An acknowledgement does not end triage."""
+    row = row_after(
         lifecycle.registered(category=None),
         lifecycle.decided(0, "triaged", "LIVEROOM"),
         lifecycle.delivery(state="acknowledged", opd="LIVEROOM"),
@@ -167,8 +167,8 @@ def test_triage_is_not_left_by_an_acknowledgement() -> None:
     ],
 )
 def test_every_category_rolls_up(category: str | None, counted: str, rollup: str) -> None:
-    """Unknown and missing ones too, so that the five lines always sum to the total."""
-    key = told(lifecycle.registered(category=category)).cube_key
+    """Every category, also unknown and missing, has a roll-up, so that the five lines sum to the total."""
+    key = row_after(lifecycle.registered(category=category)).cube_key
     assert key is not None
     assert (key.category, key.rollup) == (counted, rollup)
 
@@ -185,14 +185,14 @@ def test_every_category_rolls_up(category: str | None, counted: str, rollup: str
     ],
 )
 def test_call_types_of_112_are_never_missing(channel: str, call_type: str | None, counted: str) -> None:
-    """Unknown values count as normal; what is no call has none."""
-    key = told(lifecycle.registered(channel=channel, call_type=call_type)).cube_key
+    """A 112 call always has a call type, normal if unknown; other reports have none."""
+    key = row_after(lifecycle.registered(channel=channel, call_type=call_type)).cube_key
     assert key is not None
     assert key.call_type == counted
 
 
 def test_a_report_is_counted_under_the_day_on_which_it_happened() -> None:
-    """In Jakarta, although it was received in another month."""
-    row = told(lifecycle.registered(occurred_at=datetime(2024, 1, 31, 17, 30, tzinfo=UTC)))
+    """A report counts on the day in Jakarta on which it occurred, although received in another month."""
+    row = row_after(lifecycle.registered(occurred_at=datetime(2024, 1, 31, 17, 30, tzinfo=UTC)))
     assert row.cube_key is not None
     assert row.cube_key.day == date(2024, 2, 1)

@@ -1,4 +1,4 @@
-"""How a delivery stands, from its facts in any order."""
+"""The state of a delivery, derived from its facts in any order."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -45,23 +45,25 @@ CASES: list[tuple[str, list[Received[Event]], str, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("told", "state", "attempts"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_the_state_is_the_same_in_every_order(told: Sequence[Received[Event]], state: str, attempts: int) -> None:
-    """The highest attempt tells, an acknowledgement stands."""
-    rows = {fold_deliveries(facts(*order)) for order in permutations(told)}
+@pytest.mark.parametrize(
+    ("changes", "state", "attempts"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_the_state_is_the_same_in_every_order(changes: Sequence[Received[Event]], state: str, attempts: int) -> None:
+    """In any order, the highest attempt gives the state, and an acknowledgement is final."""
+    rows = {fold_deliveries(facts(*order)) for order in permutations(changes)}
     assert len(rows) == 1
     (row,) = rows.pop()
     assert (row.state, row.attempts) == (state, attempts)
 
 
 def test_each_endpoint_has_a_delivery_of_its_own() -> None:
-    """A success of one never hides the failure of another (N1)."""
+    """Each endpoint has its own delivery, so a success of one does not hide another's failure (N1)."""
     rows = fold_deliveries(facts(lifecycle.delivery(opd="DISHUB"), lifecycle.delivery(state="failed", opd="BPBD")))
     assert [(row.opd, row.state) for row in rows] == [("BPBD", "retrying"), ("DISHUB", "delivered")]
 
 
 def test_escalation_is_a_level_and_no_state() -> None:
-    """The level rises, the state stays."""
+    """An escalation raises the level and keeps the state."""
     (row,) = fold_deliveries(
         facts(lifecycle.delivery(), lifecycle.delivery(state="escalated", level=3), lifecycle.delivery(attempt=2))
     )
@@ -69,6 +71,6 @@ def test_escalation_is_a_level_and_no_state() -> None:
 
 
 def test_a_person_may_close_a_delivery() -> None:
-    """Told as an acknowledgement whose state says so."""
+    """An acknowledged fact with the state ``closed_by_person`` closes the delivery."""
     (row,) = fold_deliveries(facts(lifecycle.closed_by_person()))
     assert row.state == "closed_by_person"

@@ -19,23 +19,23 @@ FIGURES = board_figures(LINES, today=30, failing={"BPBD": 2, "PLN": 1}, taxonomy
 
 
 def test_open_emergencies_are_all_that_nobody_has_finished() -> None:
-    """Routed, in progress, in triage and undecided; of these unconfirmed is what no person has taken."""
+    """Routed, undecided, triaged and started emergencies are open; unacknowledged ones are unconfirmed."""
     assert (FIGURES.open_emergencies, FIGURES.unconfirmed_emergencies) == (8, 6)
 
 
 def test_triage_and_unconfirmed_are_told_apart() -> None:
-    """What waits for the Live Room is not waiting for a department."""
+    """Reports in triage are not counted as unconfirmed by a department."""
     assert (FIGURES.in_triage, FIGURES.unconfirmed) == (2, 4)
 
 
 def test_history_is_in_the_total_only() -> None:
-    """Routed and counted, never pushed: no open work."""
+    """Backfilled reports are in the total, but are no open work."""
     assert (FIGURES.live, FIGURES.history, FIGURES.total) == (30, 376, 406)
     assert (FIGURES.in_progress, FIGURES.done, FIGURES.ended) == (6, 1, 17)
 
 
 def test_each_department_has_a_row_that_sums() -> None:
-    """The most work first; a department with only a failing delivery has one too."""
+    """Departments are sorted by work, and one with only a failing delivery has a row too."""
     rows = {row.code: row for row in FIGURES.departments}
     assert [row.code for row in FIGURES.departments][:3] == ["BPBD", "DISHUB", "LIVEROOM"]
     bpbd = rows["BPBD"]
@@ -46,7 +46,7 @@ def test_each_department_has_a_row_that_sums() -> None:
 
 
 def test_the_difference_shows_until_all_is_decided() -> None:
-    """One emergency has no decision."""
+    """One emergency without a decision gives its lane a difference of 1."""
     assert FIGURES.accounts[Lane.EMERGENCY].difference == 1
     assert FIGURES.accounts[Lane.ROUTINE].difference == 0
     assert not FIGURES.is_conserved

@@ -18,7 +18,7 @@ from services.stats.windows import Window, day_of, first_day, last_day, month_of
     ],
 )
 def test_a_day_begins_at_midnight_in_jakarta(moment: datetime, day: date) -> None:
-    """Seven hours ahead of UTC, at the edges of months, years and February."""
+    """Days begin at midnight in Jakarta (UTC+7), also at the edges of months, years and February."""
     assert day_of(moment) == day
 
 
@@ -33,12 +33,12 @@ def test_a_day_begins_at_midnight_in_jakarta(moment: datetime, day: date) -> Non
     ],
 )
 def test_a_month_runs_to_its_last_day(text: str, first: date, last: date) -> None:
-    """The end of a window is included, leap years too."""
+    """A month includes its last day, also in leap years."""
     assert (first_day(text), last_day(text)) == (first, last)
 
 
 def test_a_window_may_be_open_but_not_backwards() -> None:
-    """A side left out is open; a window that ends before it begins is a mistake."""
+    """A missing bound leaves a side open; a window that ends before it begins is refused."""
     assert window_of(None, None) == Window()
     assert window_of("2024-01", "2024-07") == Window(date(2024, 1, 1), date(2024, 7, 31))
     assert window_of("2024-07-05", "2024-07-05").first == date(2024, 7, 5)
@@ -48,11 +48,11 @@ def test_a_window_may_be_open_but_not_backwards() -> None:
 
 @pytest.mark.parametrize("text", ["2024", "2024-13", "2024-02-30", "juli"])
 def test_what_is_no_month_and_no_day_is_refused(text: str) -> None:
-    """Nothing is guessed."""
+    """Text that is neither a month nor a day is refused."""
     with pytest.raises(ValueError, match=r".+"):
         first_day(text)
 
 
 def test_a_day_knows_its_month() -> None:
-    """As the period form writes it."""
+    """The month of a day has the format of the period form."""
     assert month_of(date(2026, 11, 3)) == "2026-11"

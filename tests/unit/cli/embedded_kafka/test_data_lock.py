@@ -26,7 +26,7 @@ HEIR = "print('held', flush=True); import sys; sys.stdin.read()"
 
 @contextmanager
 def _process(code: str, *arguments: str, inherits: tuple[int, ...] = ()) -> Iterator[subprocess.Popen[str]]:
-    """Another process that has said that it holds the lock; killed -9 at the end."""
+    """Another process that has printed that it holds the lock; killed with SIGKILL at the end."""
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         cwd=PROJECT,
@@ -44,7 +44,7 @@ def _process(code: str, *arguments: str, inherits: tuple[int, ...] = ()) -> Iter
 
 
 def test_a_second_holder_is_refused_and_told_who_has_it(tmp_path: Path) -> None:
-    """The message names the folder, the process and the way out."""
+    """A second holder is refused with a message that names the folder, the process and the remedy."""
     path = tmp_path / "kafka" / "lock"
     with _process(HOLDER, str(path)) as other, pytest.raises(DataInUseError) as caught:
         DataLock(path).acquire()
@@ -56,7 +56,7 @@ def test_a_second_holder_is_refused_and_told_who_has_it(tmp_path: Path) -> None:
 
 
 def test_a_killed_holder_leaves_no_stale_lock(tmp_path: Path) -> None:
-    """After kill -9 nobody has to remove a file."""
+    """After a SIGKILL of the holder, the lock is free without any clean-up."""
     path = tmp_path / "lock"
     with _process(HOLDER, str(path)):
         pass
@@ -68,7 +68,7 @@ def test_a_killed_holder_leaves_no_stale_lock(tmp_path: Path) -> None:
 
 
 def test_the_lock_lasts_as_long_as_a_child_that_inherited_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Kafka that outlives its supervisor still keeps others off its data."""
+    """A Kafka that outlives its supervisor still locks its data."""
     monkeypatch.setattr("services.cli.run.embedded_kafka.data_lock.DYING_BROKER_S", 0.2)
     path = tmp_path / "lock"
     lock = DataLock(path).acquire()
@@ -82,7 +82,7 @@ def test_the_lock_lasts_as_long_as_a_child_that_inherited_it(tmp_path: Path, mon
 
 
 def test_whoever_waits_gets_the_lock_when_a_dying_broker_has_ended(tmp_path: Path) -> None:
-    """A supervisor that is started at once after kill -9 waits for the old Kafka instead of giving up."""
+    """A supervisor that starts just after a SIGKILL waits for the old Kafka to end."""
     path = tmp_path / "lock"
     lock = DataLock(path).acquire()
     with _process("import time; print('held', flush=True); time.sleep(0.5)", inherits=(lock.descriptor,)) as heir:
@@ -95,7 +95,7 @@ def test_whoever_waits_gets_the_lock_when_a_dying_broker_has_ended(tmp_path: Pat
 
 
 def test_the_holder_may_ask_again_and_let_go_twice(tmp_path: Path) -> None:
-    """Whoever has it is not refused by itself, and a stop after a stop does nothing."""
+    """The holder may acquire the lock again, and a second release does nothing."""
     lock = DataLock(tmp_path / "lock").acquire()
     descriptor = lock.descriptor
 
@@ -108,7 +108,7 @@ def test_the_holder_may_ask_again_and_let_go_twice(tmp_path: Path) -> None:
 
 
 def test_others_on_the_machine_cannot_hold_it(tmp_path: Path) -> None:
-    """Who cannot open the file cannot keep the broker from starting."""
+    """Only the owner can open the lock file, so other users cannot hold the lock."""
     DataLock(tmp_path / "lock").acquire().release()
 
     assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600

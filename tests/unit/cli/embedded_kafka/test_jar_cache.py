@@ -26,7 +26,7 @@ BIG = bytes(range(256)) * 1_000  # several chunks
 
 @pytest.fixture
 def maven(monkeypatch: pytest.MonkeyPatch) -> Iterator[MavenServer]:
-    """An empty repository; asked directly, whatever proxy the machine has."""
+    """An empty repository, accessed without a proxy."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with maven_server() as server:
         yield server
@@ -34,7 +34,7 @@ def maven(monkeypatch: pytest.MonkeyPatch) -> Iterator[MavenServer]:
 
 @pytest.fixture(autouse=True)
 def _retries_logged_by_logging() -> Iterator[None]:
-    """Stamina's hook for structlog names a field ``args``, which the tests' structlog cannot hand on to logging."""
+    """Stamina's hook for structlog has a field ``args``, which the tests' structlog cannot pass to logging."""
     stamina.instrumentation.set_on_retry_hooks([stamina.instrumentation.LoggingOnRetryHook])
     yield
     stamina.instrumentation.set_on_retry_hooks(None)
@@ -42,19 +42,19 @@ def _retries_logged_by_logging() -> Iterator[None]:
 
 @pytest.fixture
 def _no_pauses() -> Iterator[None]:
-    """As many tries as ever, but without waiting between them."""
+    """Remove the pauses between tries, but not the tries."""
     with stamina.set_testing(True, attempts=ATTEMPTS, cap=True):
         yield
 
 
 @pytest.fixture
 def cache(maven: MavenServer, tmp_path: Path) -> JarCache:
-    """An empty cache that fetches from it."""
+    """An empty cache that fetches from this repository."""
     return JarCache(tmp_path, MavenRepository(maven.address))
 
 
 def _files(folder: Path) -> set[str]:
-    """All files below a folder but the lock of whoever fetches."""
+    """All files below a folder except the fetch lock."""
     return {file.name for file in folder.rglob("*") if file.is_file() and file.name != "fetch.lock"}
 
 
@@ -70,12 +70,12 @@ def _files(folder: Path) -> set[str]:
     ],
 )
 def test_where_the_cache_is(environment: dict[str, str], folder: Path) -> None:
-    """Our own variable, then the desktop's, then the usual place; an empty variable is none."""
+    """The cache folder is that of LAKSA_CACHE_DIR, of XDG_CACHE_HOME, or the default; empty variables are ignored."""
     assert cache_folder(environment) == folder
 
 
 def test_a_jar_is_fetched_once_and_then_needs_no_network(maven: MavenServer, cache: JarCache) -> None:
-    """The second run asks nobody: with the repository gone, the files are there all the same."""
+    """A jar is fetched once, so a second run works without the repository."""
     contents = {"first": BIG, "second": b"small"}
     jars = [maven.publish(artifact, content) for artifact, content in contents.items()]
 
@@ -89,7 +89,7 @@ def test_a_jar_is_fetched_once_and_then_needs_no_network(maven: MavenServer, cac
 
 @pytest.mark.usefixtures("_no_pauses")
 def test_without_network_the_message_says_what_to_check(maven: MavenServer, cache: JarCache, tmp_path: Path) -> None:
-    """Nothing was fetched and nobody answers: which jar, and where to look."""
+    """Without a network, the error names the jar and the settings to check."""
     jar = maven.publish("tool", b"content")
     maven.stop()
 
@@ -100,7 +100,7 @@ def test_without_network_the_message_says_what_to_check(maven: MavenServer, cach
 
 
 def test_a_jar_of_another_sha256_is_refused_and_removed(maven: MavenServer, cache: JarCache, tmp_path: Path) -> None:
-    """It is asked for once, for the next try would bring the same, and no byte of it stays."""
+    """A jar with another SHA-256 is refused without a retry and removed."""
     jar = maven.publish("tool", b"what was locked")
     maven.files[maven.path_of(jar)] = b"what somebody made of it"
 
@@ -113,7 +113,7 @@ def test_a_jar_of_another_sha256_is_refused_and_removed(maven: MavenServer, cach
 
 @pytest.mark.parametrize("damaged", [b"", b"contenT"])
 def test_a_damaged_jar_is_fetched_again(maven: MavenServer, cache: JarCache, damaged: bytes) -> None:
-    """Empty after a power cut or changed in one bit: only that one is fetched, and it is whole again."""
+    """An empty or changed jar is fetched again, and only that one."""
     jar, other = maven.publish("tool", b"content"), maven.publish("other", b"other")
     path, _ = cache.provide([jar, other])
     path.write_bytes(damaged)
@@ -128,7 +128,7 @@ def test_a_damaged_jar_is_fetched_again(maven: MavenServer, cache: JarCache, dam
 @pytest.mark.usefixtures("_no_pauses")
 @pytest.mark.parametrize("fault", [503, 429, CUT_OFF], ids=["503", "429", "cut off"])
 def test_what_may_pass_is_tried_again(maven: MavenServer, cache: JarCache, fault: int) -> None:
-    """A repository that is busy, or a connection that breaks halfway, costs a try and not the start."""
+    """Transient faults, such as a busy repository or a broken connection, are retried."""
     jar = maven.publish("tool", BIG)
     maven.faults = [fault, fault]
 
@@ -141,7 +141,7 @@ def test_what_may_pass_is_tried_again(maven: MavenServer, cache: JarCache, fault
 @pytest.mark.usefixtures("_no_pauses")
 @pytest.mark.parametrize("fault", [503, CUT_OFF], ids=["503", "cut off"])
 def test_what_does_not_pass_is_given_up(maven: MavenServer, cache: JarCache, tmp_path: Path, fault: int) -> None:
-    """Tries are bounded, nothing half-written remains, and what the others fetched is kept."""
+    """After the last try the cache has no partial file, and keeps the jars that were fetched."""
     good = maven.publish("good", b"good")
     cache.provide([good])
     bad = maven.publish("bad", BIG)
@@ -158,7 +158,7 @@ def test_what_does_not_pass_is_given_up(maven: MavenServer, cache: JarCache, tmp
 def test_a_slow_first_try_is_no_reason_to_give_up(
     maven: MavenServer, cache: JarCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tries are counted, not minutes: over a slow connection one try may last longer than any fixed time."""
+    """The limit is a number of tries and not a time, so one slow try does not end the fetch."""
     jar = maven.publish("tool", b"content")
     maven.faults = [503]
     minutes = itertools.count(step=60.0)
@@ -171,7 +171,7 @@ def test_a_slow_first_try_is_no_reason_to_give_up(
 
 @pytest.mark.parametrize("status", [404, 403])
 def test_a_refusal_that_stays_is_said_at_once(maven: MavenServer, cache: JarCache, tmp_path: Path, status: int) -> None:
-    """A mirror without this jar, or one that wants a password: status, jar, address, and the variable to change."""
+    """A permanent refusal fails at once with the status, the jar, the address and the variable to change."""
     jar = maven.publish("tool", b"content")
     maven.faults = [status]
 
@@ -188,32 +188,31 @@ def test_a_refusal_that_stays_is_said_at_once(maven: MavenServer, cache: JarCach
 
 @pytest.mark.usefixtures("_no_pauses")
 def test_the_progress_adds_up(maven: MavenServer, cache: JarCache) -> None:
-    """It starts at nothing, ends at everything, and a jar that is tried again is not counted twice."""
+    """The progress goes from 0 to the total, and a retried jar is not counted twice."""
     jars = [maven.publish(f"tool-{number}", BIG + bytes([number])) for number in range(5)]
     maven.faults = [CUT_OFF]
-    told: list[FetchProgress] = []
+    reported: list[FetchProgress] = []
 
-    cache.provide(jars, told.append)
+    cache.provide(jars, reported.append)
 
     total = sum(jar.size for jar in jars)
-    assert told[0] == FetchProgress(0, total, 5)
-    assert told[-1] == FetchProgress(total, total, 5)
-    assert all(0 <= progress.bytes_done <= total for progress in told)
+    assert reported[0] == FetchProgress(0, total, 5)
+    assert reported[-1] == FetchProgress(total, total, 5)
+    assert all(0 <= progress.bytes_done <= total for progress in reported)
 
 
 def test_nothing_is_told_when_nothing_is_fetched(maven: MavenServer, cache: JarCache) -> None:
-    """The second start shows no bar."""
+    """Without anything to fetch, no progress is reported."""
     jar = maven.publish("tool", b"content")
     cache.provide([jar])
-    told: list[FetchProgress] = []
+    reported: list[FetchProgress] = []
+    cache.provide([jar], reported.append)
 
-    cache.provide([jar], told.append)
-
-    assert told == []
+    assert reported == []
 
 
 def test_without_a_terminal_the_bar_is_one_line() -> None:
-    """A log gets a sentence, not a drawing, however often it is told."""
+    """Without a terminal, the progress bar prints a single line."""
     screen = StringIO()
 
     with fetch_bar(Console(file=screen, width=80)) as report:
@@ -224,7 +223,7 @@ def test_without_a_terminal_the_bar_is_one_line() -> None:
 
 
 def test_two_at_once_fetch_each_jar_once(maven: MavenServer, tmp_path: Path) -> None:
-    """Two first starts beside each other: one fetches, the other waits, and both have everything."""
+    """Of two concurrent fetches, one fetches each jar, the other waits, and both get all jars."""
     jars = [maven.publish(f"tool-{number}", BIG + bytes([number])) for number in range(3)]
     together = threading.Barrier(2)
 
@@ -242,7 +241,7 @@ def test_two_at_once_fetch_each_jar_once(maven: MavenServer, tmp_path: Path) -> 
 
 
 def test_a_cache_that_cannot_be_there_is_said_with_the_variable_to_change(maven: MavenServer, tmp_path: Path) -> None:
-    """A file stands where the folder should be: no traceback, but what to set."""
+    """If the cache folder cannot be created, the error names the variable to change."""
     in_the_way = tmp_path / "file"
     in_the_way.write_text("", encoding="utf-8")
     jar = maven.publish("tool", b"content")
@@ -252,7 +251,7 @@ def test_a_cache_that_cannot_be_there_is_said_with_the_variable_to_change(maven:
 
 
 def test_kafka_is_fetched_from_the_repository_that_the_environment_names(maven: MavenServer, tmp_path: Path) -> None:
-    """LAKSA_MAVEN_REPOSITORY and LAKSA_CACHE_DIR reach the cache, and a failed start holds no lock on the data."""
+    """LAKSA_MAVEN_REPOSITORY and LAKSA_CACHE_DIR take effect, and a failed start releases the data lock."""
     variables = {
         "PATH": os.environ["PATH"],
         "LAKSA_MAVEN_REPOSITORY": maven.address,

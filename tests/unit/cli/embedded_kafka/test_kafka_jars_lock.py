@@ -1,4 +1,4 @@
-"""The lock of Kafka's jars: what the project ships, and what is refused in its place."""
+"""The lock of Kafka's jars: the shipped file, and the files that are refused."""
 
 import re
 
@@ -11,7 +11,7 @@ GOOD = f"org.example:tool:1.0 sha256:{'0' * 64} 12"
 
 
 def test_the_shipped_lock_pins_each_jar_by_sha256_and_size() -> None:
-    """Every jar has a coordinate, a hash that looks like one, and a plausible size."""
+    """Every jar has a coordinate, a SHA-256, and a plausible size."""
     jars = read_lock()
 
     assert len(jars) > 30
@@ -22,7 +22,7 @@ def test_the_shipped_lock_pins_each_jar_by_sha256_and_size() -> None:
 
 
 def test_the_shipped_lock_is_kafka_with_what_lets_it_log() -> None:
-    """The server itself in the version that the README names, and log4j's bridge, without which it is silent."""
+    """The lock has the Kafka server in the README's version, and the log4j bridge that it needs for logging."""
     versions = {jar.artifact: jar.version for jar in read_lock()}
 
     assert versions["kafka_2.13"] == "4.4.0"
@@ -31,7 +31,7 @@ def test_the_shipped_lock_is_kafka_with_what_lets_it_log() -> None:
 
 
 def test_the_shipped_lock_names_no_address() -> None:
-    """Where jars come from is the machine's choice; the lock says only which they are."""
+    """The lock has no addresses, because the machine chooses the repository."""
     text = LOCK_FILE.read_text(encoding="utf-8")
 
     assert "://" not in text
@@ -39,12 +39,12 @@ def test_the_shipped_lock_names_no_address() -> None:
 
 
 def test_the_shipped_lock_is_as_its_tool_writes_it() -> None:
-    """Nobody edited it by hand, so the next one differs only in what changed."""
+    """The lock equals the output of its tool, so that the next lock differs only by real changes."""
     assert format_lock(read_lock()) == LOCK_FILE.read_text(encoding="utf-8")
 
 
 def test_what_is_written_is_read_again() -> None:
-    """Comments and empty lines carry nothing."""
+    """A written lock is read back; comments and empty lines are ignored."""
     jars = parse_lock(f"# a comment\n\n{GOOD}\n")
 
     assert parse_lock(format_lock(jars)) == jars
@@ -63,7 +63,7 @@ def test_what_is_written_is_read_again() -> None:
     ],
 )
 def test_a_damaged_line_is_named(line: str) -> None:
-    """Half a lock would start half a Kafka: the line's number and the way out are said instead."""
+    """A damaged line is an error with its number and the remedy."""
     with pytest.raises(BrokerError, match=r"Line 2 .* make jars-lock"):
         parse_lock(f"{GOOD}\n{line}\n")
 
@@ -72,6 +72,6 @@ def test_a_damaged_line_is_named(line: str) -> None:
     ("text", "problem"), [("", "names no jar"), (f"{GOOD}\n{GOOD.replace('1.0', '1.1')}\n", "names one twice")]
 )
 def test_an_empty_or_ambiguous_lock_is_refused(text: str, problem: str) -> None:
-    """No jar, or two versions of one, is no Kafka that anybody tested."""
+    """A lock without jars or with two versions of a jar is refused."""
     with pytest.raises(BrokerError, match=problem):
         parse_lock(text)

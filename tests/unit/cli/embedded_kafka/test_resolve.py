@@ -1,4 +1,4 @@
-"""Which broker it is, and what clients are told about it."""
+"""The choice of the broker, and its connection settings for clients."""
 
 import threading
 from pathlib import Path
@@ -9,7 +9,7 @@ from services.cli.run.embedded_kafka import BrokerError, EmbeddedKafka, GivenBro
 
 
 def test_a_broker_that_is_given_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With all that the environment says about reaching it, and nothing is made on the disk."""
+    """A given broker is used with all its connection settings, and no files are created."""
     monkeypatch.setenv("LAKSA_KAFKA_BOOTSTRAP_SERVERS", "kafka-1:9093,kafka-2:9093")
     monkeypatch.setenv("LAKSA_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
     monkeypatch.setenv("LAKSA_KAFKA_SASL_PASSWORD", "a made up secret")
@@ -25,7 +25,7 @@ def test_a_broker_that_is_given_is_used(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("value", [None, ""])
 def test_else_it_is_one_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
-    """An empty variable is none; choosing it touches nothing."""
+    """Without an address, or with an empty one, the broker is embedded; the choice creates no files."""
     monkeypatch.delenv("LAKSA_KAFKA_BOOTSTRAP_SERVERS", raising=False)
     if value is not None:
         monkeypatch.setenv("LAKSA_KAFKA_BOOTSTRAP_SERVERS", value)
@@ -38,7 +38,7 @@ def test_else_it_is_one_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_needs_preparation_says_so(tmp_path: Path) -> None:
-    """Port and command are unknown before; a sentence tells what to call, instead of None somewhere later."""
+    """Using port or command before `prepare` raises an error that names the missing call."""
     broker = EmbeddedKafka(tmp_path / "var")
 
     for ask in (broker.connection, broker.describe, broker.command, broker.environment, broker.start):
@@ -47,12 +47,12 @@ def test_what_needs_preparation_says_so(tmp_path: Path) -> None:
 
 
 async def test_stopping_what_never_started_does_nothing(tmp_path: Path) -> None:
-    """A clean-up may be called whatever happened before."""
+    """Stopping a broker that never started does nothing."""
     await EmbeddedKafka(tmp_path / "var").stop()
 
 
 def test_it_is_not_started_from_a_thread_that_would_take_it_along(tmp_path: Path) -> None:
-    """Linux ends a bound child with the thread that started it, so only the main thread may."""
+    """Only the main thread may start the broker, because Linux ends a bound child with its parent thread."""
     refused: list[BrokerError] = []
 
     def start() -> None:
