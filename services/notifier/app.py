@@ -70,26 +70,28 @@ def build_app(settings: NotifierSettings, *, now: Now | None = None) -> FastAPI:
     """One notifier process of one lane; all of its connections open in the lifespan.
 
     Raises:
-        ConfigurationError: the endpoints file does not do.
+        ConfigurationError: the endpoints file cannot be read or is not valid.
     """
     parts = _make_parts(settings, now or steady_clock())
     acknowledging = Acknowledging(parts.store, parts.endpoints, parts.metrics, parts.now)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with webhook_session() as session:
-            push_loop = PushLoop(
-                lane=settings.lane,
-                store=parts.store,
-                endpoints=parts.endpoints,
-                channel=WebhookChannel(session),
-                metrics=parts.metrics,
-                public_url=settings.public_url,
-                now=parts.now,
-            )
-            async with _working(parts, push_loop):
-                yield
-        await parts.engine.dispose()
+        try:
+            async with webhook_session() as session:
+                push_loop = PushLoop(
+                    lane=settings.lane,
+                    store=parts.store,
+                    endpoints=parts.endpoints,
+                    channel=WebhookChannel(session),
+                    metrics=parts.metrics,
+                    public_url=settings.public_url,
+                    now=parts.now,
+                )
+                async with _working(parts, push_loop):
+                    yield
+        finally:
+            await parts.engine.dispose()
 
     title = f"LAKSA notifier, {settings.lane} lane"
     app = FastAPI(title=title, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)

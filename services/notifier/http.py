@@ -141,11 +141,11 @@ def notifier_api(lane: Lane, acknowledging: Acknowledging, endpoints: Endpoints,
     ) -> DeliveryList:
         """Where a report's deliveries stand; or, without a report, the lane's deliveries in a state (exhausted)."""
         if report_id is not None:
-            new_deliveries: Sequence[Delivery] = await store.of_report(report_id)
-            new_deliveries = [delivery for delivery in new_deliveries if state in (None, delivery.state)]
+            deliveries: Sequence[Delivery] = await store.of_report(report_id)
+            deliveries = [delivery for delivery in deliveries if state in (None, delivery.state)]
         else:
-            new_deliveries = await store.in_state(lane, state or DeliveryState.EXHAUSTED)
-        return DeliveryList(deliveries=[_delivery_view(delivery) for delivery in new_deliveries])
+            deliveries = await store.in_state(lane, state or DeliveryState.EXHAUSTED)
+        return DeliveryList(deliveries=[_delivery_view(delivery) for delivery in deliveries])
 
     return api
 

@@ -100,11 +100,13 @@ class Consumer:
         """
         working = asyncio.create_task(self._work())
         told = asyncio.create_task(stopping.wait())
-        await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
-        working.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await working
+        try:
+            await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also if this task is cancelled: otherwise the work would go on and nobody could stop it
+            told.cancel()
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
 
     async def stop(self) -> None:
         """Finish what is in hand, give the partitions back, then close the producer; gives up in time (promise W3)."""
@@ -180,7 +182,7 @@ class Consumer:
                 await self.broker.stop()
             await asyncio.sleep(CONNECT_SECONDS)
         else:
-            for group in self._stopped:  # a group that stopped before another one could start was started again
+            for group in [*self._stopped]:  # a group that stopped before another one could start was started again
                 await self._stop_group(group)
             self._consuming = True
             log.info("Consuming from Kafka", groups=[*self.subscribers.keys() - self._stopped.keys()])

@@ -1,13 +1,16 @@
 """A group past its dead-letter limit whose own stop fails or hangs, as where Kafka is away just then."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from faststream.kafka import TestKafkaBroker
+from faststream.kafka.subscriber.usecase import LogicSubscriber
 from prometheus_client import CollectorRegistry
 
+from shared.errors import BrokerUnavailable
 from shared.events.outgoing import OutgoingRecord
 from shared.messaging import ack_rule
 from shared.messaging import consumer as consumer_module
@@ -44,7 +47,15 @@ async def _handle(_records: Sequence[Record]) -> Sequence[OutgoingRecord]:
     raise RuntimeError("a bad deploy")
 
 
-def _consumer(health: Health) -> Consumer:
+class _SilentProducer(InMemoryProducer):
+    """A producer whose Kafka accepts connections and does not answer."""
+
+    async def start(self) -> None:
+        """Wait for an answer without end."""
+        await asyncio.Event().wait()
+
+
+def _consumer(health: Health, producer: InMemoryProducer | None = None) -> Consumer:
     rows = [
         ConsumerRow(Subscription(group=group, topics=[f"{group}.v1"]), parse=lambda record: record, handle=_handle)
         for group in GROUPS
@@ -54,7 +65,7 @@ def _consumer(health: Health) -> Consumer:
         service="test",
         lane=None,
         settings=ServiceSettings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1")),
-        producer=InMemoryProducer(),
+        producer=producer or InMemoryProducer(),
         metrics=MessagingMetrics(CollectorRegistry()),
         health=health,
         stopping=asyncio.Event(),
@@ -99,3 +110,48 @@ async def test_every_stopped_group_is_named() -> None:
         _, said = await health.ready()
 
     assert all(group in said["halted"] for group in GROUPS)
+
+
+async def test_a_group_that_stops_while_another_is_stopped_again_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the start stops one group again, another one passes its limit: the service goes on."""
+    health = Health()
+    consumer = _consumer(health)
+    async with TestKafkaBroker(consumer.broker):
+        before = asyncio.all_tasks()
+        await _pass_the_limit(consumer, "first")
+        await eventually(lambda: asyncio.all_tasks() <= before, 5)
+
+        async def stop(subscriber: LogicSubscriber[object]) -> None:
+            if subscriber is consumer.subscribers["first"] and len(health.faults) == 1:
+                await _pass_the_limit(consumer, "second")
+
+        monkeypatch.setattr(type(consumer.subscribers["first"]), "stop", stop)
+        stopping = asyncio.Event()
+        running = asyncio.create_task(consumer.run(stopping))
+        await eventually(lambda: _is_consuming(consumer), 5)
+        stopping.set()
+        await asyncio.wait_for(running, 5)
+        await consumer.stop()
+        monkeypatch.undo()
+
+    assert len(health.faults) == 2
+
+
+async def _is_consuming(consumer: Consumer) -> bool:
+    with contextlib.suppress(BrokerUnavailable):
+        await consumer.check()
+        return True
+    return False
+
+
+async def test_a_cancelled_run_leaves_no_task_behind() -> None:
+    """Another loop of the process failed: connecting to Kafka must not go on without anybody to stop it."""
+    consumer = _consumer(Health(), _SilentProducer())
+    before = asyncio.all_tasks()
+    running = asyncio.create_task(consumer.run(asyncio.Event()))
+    await eventually(lambda: len(asyncio.all_tasks() - before) == 3, 5)
+
+    running.cancel()
+    await asyncio.wait({running})
+
+    assert asyncio.all_tasks() <= before

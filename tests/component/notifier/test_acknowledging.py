@@ -40,8 +40,8 @@ class Served:
 
     async def delivery(self, endpoint_id: str = "bpbd-1", number: int = 0) -> Delivery:
         """The n-th report's delivery to an endpoint."""
-        new_deliveries = await self.inside.store.of_report(report(number).report_id)
-        return next(delivery for delivery in new_deliveries if delivery.endpoint_id == endpoint_id)
+        deliveries = await self.inside.store.of_report(report(number).report_id)
+        return next(delivery for delivery in deliveries if delivery.endpoint_id == endpoint_id)
 
     async def acknowledge(
         self,

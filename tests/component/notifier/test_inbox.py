@@ -22,14 +22,14 @@ async def test_each_endpoint_has_a_delivery_of_its_own(database_url: str) -> Non
     async with notifier(database_url, TWO) as service:
         assignment = assigned(report())
         await service.inbox.take_in([assignment])
-        new_deliveries = await service.store.of_report(assignment.report_id)
-        assert {delivery.id for delivery in new_deliveries} == {
+        deliveries = await service.store.of_report(assignment.report_id)
+        assert {delivery.id for delivery in deliveries} == {
             delivery_id(assignment.event_id, "bpbd-1"),
             delivery_id(assignment.event_id, "bpbd-2"),
         }
-        assert {delivery.state for delivery in new_deliveries} == {DeliveryState.PENDING}
+        assert {delivery.state for delivery in deliveries} == {DeliveryState.PENDING}
         assert all(
-            (delivery.acknowledge_by or 0) - delivery.received_at == pytest.approx(60) for delivery in new_deliveries
+            (delivery.acknowledge_by or 0) - delivery.received_at == pytest.approx(60) for delivery in deliveries
         )
 
 
@@ -145,8 +145,8 @@ async def test_an_answer_that_overtakes_its_report_counts(database_url: str) -> 
     async with notifier(database_url, TWO) as service:
         await service.inbox.note_answers([status_changed(report())])
         await service.inbox.take_in([assigned(report())])
-        new_deliveries = await service.store.of_report(report().report_id)
-        assert {delivery.state for delivery in new_deliveries} == {DeliveryState.ACKNOWLEDGED}
+        deliveries = await service.store.of_report(report().report_id)
+        assert {delivery.state for delivery in deliveries} == {DeliveryState.ACKNOWLEDGED}
         assert await service.push_due() == 0
         assert [kind for kind, _ in await service.facts()] == ["acknowledged"] * 2
 
