@@ -69,8 +69,8 @@ class Acknowledging:
         delivery = await self.store.find(delivery_id) if delivery_id else None
         if delivery is None:
             raise DeliveryUnknown("No delivery has this id")
-        signer = next((one for one in signers if one.id == delivery.endpoint_id), None) or next(
-            (one for one in signers if one.opd == delivery.endpoint_opd), None
+        signer = next((signer for signer in signers if signer.id == delivery.endpoint_id), None) or next(
+            (signer for signer in signers if signer.opd == delivery.endpoint_opd), None
         )
         if signer is None:
             raise OtherDepartment("This delivery belongs to another department")
@@ -91,14 +91,14 @@ class Acknowledging:
             ):
                 raise SignatureRefused("This callback was used for another delivery")
             ended = await transaction.acknowledge(by_id(delivery.id), answer, note=said.note, eta=eta)
-            await transaction.publish([acknowledged_fact(one, answer) for one in ended])
-        for one in ended:
-            self.metrics.observe_acknowledgement(one.lane, seconds=answer.at - one.received_at)
+            await transaction.publish([acknowledged_fact(acknowledged, answer) for acknowledged in ended])
+        for acknowledged in ended:
+            self.metrics.observe_acknowledgement(acknowledged.lane, seconds=answer.at - acknowledged.received_at)
             log.info(
                 "A delivery was acknowledged",
-                delivery_id=str(one.id),
-                report_id=str(one.report_id),
-                endpoint=one.endpoint_id,
+                delivery_id=str(acknowledged.id),
+                report_id=str(acknowledged.report_id),
+                endpoint=acknowledged.endpoint_id,
             )
         return ended[0] if ended else await self._as_it_stands(delivery)
 

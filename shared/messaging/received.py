@@ -30,7 +30,7 @@ def event_parser(models: Mapping[str, type[EventT]]) -> Callable[[Record], Recei
     """A parser for a topic that carries these event types (full ``ce_type`` → model).
 
     The parser raises:
-        MissingAttribute, UnsupportedVersion: the CloudEvents headers do not do.
+        MissingAttribute, UnsupportedVersion: the CloudEvents headers are not valid.
         UnknownEventType: not one of the given types.
         UnreadableBody: empty, or not JSON.
         InvalidEvent: JSON, but not the fields of its type.

@@ -152,11 +152,10 @@ def _table_lines(text: str) -> list[str]:
 
 
 def _assert_quiet(shown: str) -> None:
-    """Steps, the table and the addresses: less than a screenful or two, and no log line of a service."""
+    """The screen shows steps, the table and the addresses, and no log line of a service."""
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).replace("\r", "\n")
-    lines = [line for line in plain.splitlines() if line.strip() and "Starting" not in line and "Sending" not in line]
     assert "A report was accepted" not in plain
-    assert not [line for line in lines if re.search(r"\b(WARNING|ERROR|CRITICAL)\b", line)], shown
+    assert not re.search(r"\b(WARNING|ERROR|CRITICAL)\b", plain), shown
     for step in ("kafka is ready at", "topics are there", "databases are up to date", "intake is ready at"):
         assert step in plain, plain
 

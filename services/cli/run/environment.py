@@ -1,4 +1,4 @@
-"""Which ``LAKSA_*`` variables of the person's environment reach the processes of a run. Pure.
+"""Which ``LAKSA_*`` variables of the person's environment reach the processes of a run.
 
 ``.env.example`` states the same for each variable: its generator reads the lists below.
 """

@@ -96,9 +96,9 @@ async def test_a_bad_emergency_is_an_emergency_still() -> None:
     await router.take([consumer_record(value, pairs, topic="reports.emergency.v1") for value, pairs in BAD])
 
     assert router.topics() == ["opd.liveroom.emergency.v1", "router.emergency.dlq.v1"] * 3
-    rescued = router.producer.on("opd.liveroom.emergency.v1")
-    assert [record.value for record in rescued] == [b"{broken", b"", b"{}"]
-    assert {headers(record)["ce_type"] for record in rescued} == {UNREADABLE}
+    passed_on = router.producer.on("opd.liveroom.emergency.v1")
+    assert [record.value for record in passed_on] == [b"{broken", b"", b"{}"]
+    assert {headers(record)["ce_type"] for record in passed_on} == {UNREADABLE}
 
 
 async def test_what_intake_could_not_read_is_passed_on_without_a_dead_letter() -> None:

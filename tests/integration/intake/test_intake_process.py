@@ -90,7 +90,7 @@ async def test_it_is_on_disk_before_anybody_is_told(tmp_path: Path) -> None:
 
 
 async def test_what_channels_write_to_kafka(tmp_path: Path, kafka: KafkaSettings) -> None:
-    """Good records of channels become reports; bad ones dead letters with their code; a bad call is rescued besides."""
+    """Valid records become reports, bad ones dead letters with a code; a bad call also goes to the supervisor."""
     good_call = json.dumps({"call_type": "normal", "text": "Kebakaran", "category": "FIR-KEBAKARAN"}).encode()
     good_report = json.dumps({"text": "Sampah menumpuk", "category": "ENV-SAMPAH"}).encode()
     bad: list[RawRecord] = [(b"\xff not json", []), (b"", []), (None, []), (b"[1, 2]", [("ce_id", b"\xff\xfe")])]

@@ -33,7 +33,7 @@ class RuledConsumer:
     producer: InMemoryProducer = field(default_factory=InMemoryProducer)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    rescues: bool = True
+    has_fallback: bool = True
 
     def __post_init__(self) -> None:
         metrics = MessagingMetrics(self.registry)
@@ -48,7 +48,7 @@ class RuledConsumer:
             metrics=metrics,
             stopping=self.stopping,
             stop_consuming=self.stops.append,
-            fallback=self._rescue if self.rescues else no_fallback,
+            fallback=self._fallback if self.has_fallback else no_fallback,
         )
 
     async def settle(self, *values: str | bytes) -> None:
@@ -84,8 +84,8 @@ class RuledConsumer:
                 raise self.fails[event].pop(0)
         return [OutgoingRecord("out", b"", f"out of {event}".encode(), []) for event in events]
 
-    def _rescue(self, record: Record, error: PermanentError) -> Sequence[OutgoingRecord]:
-        return [OutgoingRecord("rescued", b"", (record.value or b"")[:100] + b" " + error.code.encode(), [])]
+    def _fallback(self, record: Record, error: PermanentError) -> Sequence[OutgoingRecord]:
+        return [OutgoingRecord("fallback", b"", (record.value or b"")[:100] + b" " + error.code.encode(), [])]
 
 
 def _records(*values: str | bytes) -> list[Record]:

@@ -41,7 +41,7 @@ DELETE_SECONDS = 30.0
 
 
 class KafkaUnfit(Exception):  # noqa: N818  # named after what is the case
-    """The Kafka that was given does not do for a test; the message says why and what to do."""
+    """The given Kafka cannot be used for tests; the message says why and what to do."""
 
 
 class KafkaContainer(DockerContainer):

@@ -41,7 +41,7 @@ async def test_what_the_parser_refuses_is_dead_lettered_and_the_rest_handled() -
 
     assert consumer.handled == [["a", "b"]]
     assert consumer.dead() == [(b"\xff", "unreadable_body")]
-    assert [record.value for record in consumer.producer.on("rescued")] == [b"\xff unreadable_body"]
+    assert [record.value for record in consumer.producer.on("fallback")] == [b"\xff unreadable_body"]
     assert (consumer.count("done"), consumer.count("dead_lettered")) == (2, 1)
 
 
@@ -133,8 +133,8 @@ async def test_an_output_that_is_too_large_is_a_bad_record() -> None:
     assert "out of good" in consumer.outputs()
 
 
-@pytest.mark.parametrize("topic", [DEAD, "rescued"])
-async def test_a_bad_record_stays_where_its_dead_letter_or_rescue_cannot_be_written(topic: str) -> None:
+@pytest.mark.parametrize("topic", [DEAD, "fallback"])
+async def test_a_bad_record_stays_where_its_dead_letter_or_fallback_cannot_be_written(topic: str) -> None:
     """Without a stored dead letter and fallback, a bad record is not acknowledged."""
     consumer = RuledConsumer()
     consumer.producer.refused_topics = frozenset({topic})
@@ -159,16 +159,16 @@ async def test_an_unclassified_error_has_three_tries() -> None:
     assert b"secret" not in b"".join(value for _, value in letter.headers)
 
 
-async def test_what_our_own_code_fails_on_is_rescued_too() -> None:
+async def test_an_unclassified_failure_has_a_fallback_too() -> None:
     """A record that crashes the handler gets its fallback."""
     consumer = RuledConsumer(fails={"a": [KeyError()] * 10})
 
     await consumer.settle("a")
 
-    assert [record.value for record in consumer.producer.on("rescued")] == [b"a unclassified"]
+    assert [record.value for record in consumer.producer.on("fallback")] == [b"a unclassified"]
 
 
-async def test_a_rescue_never_returns_to_the_topic_that_failed() -> None:
+async def test_a_fallback_never_returns_to_the_topic_that_failed() -> None:
     """A fallback for the consumed topic is not published, because it would fail there again and grow."""
     consumer = RuledConsumer(fails={"a": [KeyError()] * 10})
     consumer.rule.fallback = lambda record, _error: [OutgoingRecord(TOPIC, b"", record.value or b"", [])]

@@ -50,7 +50,7 @@ async def test_an_error_of_the_parser_that_nobody_classified_has_three_tries() -
     said = headers(letter)
     assert (said["dlq-error-code"], said["dlq-error-class"], said["dlq-attempts"]) == ("unclassified", "KeyError", "3")
     assert consumer.outputs() == ["out of a", "out of late", "out of b"]
-    assert [record.value for record in consumer.producer.on("rescued")] == [b"bad unclassified"]
+    assert [record.value for record in consumer.producer.on("fallback")] == [b"bad unclassified"]
     assert (consumer.count("done"), consumer.count("dead_lettered")) == (3, 1)
 
 
@@ -110,7 +110,7 @@ async def test_a_fallback_that_fails_leaves_the_dead_letter(value: bytes) -> Non
 async def test_a_fallback_that_is_too_large_leaves_the_dead_letter() -> None:
     """A fallback that is too large is dropped; the record's dead letter is truncated and published."""
     consumer = RuledConsumer()
-    consumer.rule.fallback = lambda _record, _error: [OutgoingRecord("rescued", b"", b"x" * 300_000, [])]
+    consumer.rule.fallback = lambda _record, _error: [OutgoingRecord("fallback", b"", b"x" * 300_000, [])]
 
     await consumer.settle(b"\xff")
 
@@ -119,7 +119,7 @@ async def test_a_fallback_that_is_too_large_leaves_the_dead_letter() -> None:
 
 async def test_a_record_whose_dead_letter_cannot_be_made_stops_the_group() -> None:
     """A record that can be neither handled nor dead-lettered stays in Kafka, and the group stops."""
-    consumer = RuledConsumer(rescues=False)
+    consumer = RuledConsumer(has_fallback=False)
     record = consumer_record(b"\xff", topic=TOPIC)
     record.headers = None  # makes the reading of headers fail
 

@@ -84,10 +84,10 @@ def test_what_cannot_be_read_says_why(bad: ConsumerRecord, error: type[Permanent
 def test_raw_bytes_reach_the_supervisor_whole_and_safe() -> None:
     """The push contains the bytes as base64 and a printable text."""
     raw = b"\xff\x00\x1b[2Jtolong!"
-    [rescued] = unreadable_fallback(spoilt(raw), UnreadableBody("no"))
-    assert rescued.topic == SUPERVISOR
-    assert rescued.value == raw
-    assignment = parse(consumer_record(rescued.value, rescued.headers, topic=rescued.topic, key=rescued.key))
+    [passed_on] = unreadable_fallback(spoilt(raw), UnreadableBody("no"))
+    assert passed_on.topic == SUPERVISOR
+    assert passed_on.value == raw
+    assignment = parse(consumer_record(passed_on.value, passed_on.headers, topic=passed_on.topic, key=passed_on.key))
     data = orjson.loads(assignment.data)
     assert assignment.kind == "report.unreadable"
     assert (assignment.opd, assignment.role, assignment.mode) == ("LIVEROOM", "owner", "live")
@@ -97,14 +97,14 @@ def test_raw_bytes_reach_the_supervisor_whole_and_safe() -> None:
     assert data["why"] == "unreadable_body"
 
 
-def test_a_rescued_record_is_not_rescued_again() -> None:
+def test_a_fallback_record_has_no_fallback_again() -> None:
     """A record from the supervisor's own topic is only dead-lettered, which prevents a loop."""
-    [rescued] = unreadable_fallback(spoilt(b"{"), UnreadableBody("no"))
-    again = consumer_record(rescued.value, rescued.headers, topic=rescued.topic)
+    [passed_on] = unreadable_fallback(spoilt(b"{"), UnreadableBody("no"))
+    again = consumer_record(passed_on.value, passed_on.headers, topic=passed_on.topic)
     assert unreadable_fallback(again, RuntimeError("bug")) == []
 
 
-def test_the_same_bad_record_is_rescued_under_the_same_id() -> None:
+def test_the_same_bad_record_has_a_fallback_of_the_same_id() -> None:
     """The same bad record always gives the same event id."""
     first, second = (dict(unreadable_fallback(spoilt(b"{"), ValueError("bug"))[0].headers)["ce_id"] for _ in range(2))
     assert first == second

@@ -332,17 +332,17 @@ async def test_what_intake_could_not_read_reaches_the_live_room_raw() -> None:
         )
     ),
 )
-async def test_any_bad_record_can_be_rescued(value: bytes | None, pairs: list[tuple[str, bytes | None]]) -> None:
+async def test_any_bad_record_has_a_fallback(value: bytes | None, pairs: list[tuple[str, bytes | None]]) -> None:
     """Any bad record has a fallback: null, binary and missing headers, and tombstones."""
     record = consumer_record(value, pairs, topic="reports.emergency.v1", offset=7)
     routing = _Setup(Lane.EMERGENCY).routing
 
-    (rescued,) = routing.fallback(record, UnreadableBody("The body is not JSON"))
+    (passed_on,) = routing.fallback(record, UnreadableBody("The body is not JSON"))
     (again,) = routing.fallback(record, UnreadableBody("The body is not JSON"))
 
-    assert rescued.topic == "opd.liveroom.emergency.v1"
-    assert rescued.value == (value or b"")
-    said = attributes_of(headers(rescued))
+    assert passed_on.topic == "opd.liveroom.emergency.v1"
+    assert passed_on.value == (value or b"")
+    said = attributes_of(headers(passed_on))
     assert UUID(said.subject)
     assert said.extensions["mode"] in {"live", "exercise"}
     assert "unreadable_body" in said.extensions["why"]
@@ -353,9 +353,9 @@ async def test_a_huge_bad_record_is_cut_so_that_it_can_be_written() -> None:
     """A bad record of a megabyte is truncated and does not block the emergency lane."""
     record = consumer_record(b"x" * 1_000_000, topic="reports.emergency.v1")
 
-    (rescued,) = _Setup(Lane.EMERGENCY).routing.fallback(record, UnreadableBody("The body is not JSON"))
+    (passed_on,) = _Setup(Lane.EMERGENCY).routing.fallback(record, UnreadableBody("The body is not JSON"))
 
-    assert len(rescued.value) == 128 * 1024
+    assert len(passed_on.value) == 128 * 1024
 
 
 async def test_the_decision_is_dated_when_it_was_made() -> None:
