@@ -37,8 +37,8 @@ def count_by_topic(counter: Counter, names: Iterable[str], *labels: str) -> None
         counter.labels(topic, *labels).inc(count)
 
 
-class MessagingMetrics:
-    """Rate, errors and duration of consuming and publishing, and dead letters."""
+class ConsumingMetrics:
+    """Rate, errors and duration of consuming, and the records that were dead-lettered."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.received = Counter(
@@ -75,6 +75,12 @@ class MessagingMetrics:
             ["group", "topic", "partition"],
             registry=registry,
         )
+
+
+class PublishingMetrics:
+    """Rate, errors and duration of publishing, and the backlog of the outbox."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.published = Counter(
             "laksa_records_published_total",
             "Records acknowledged by all in-sync replicas",
@@ -105,3 +111,11 @@ class MessagingMetrics:
             ["lane"],
             registry=registry,
         )
+
+
+class MessagingMetrics(ConsumingMetrics, PublishingMetrics):
+    """The metrics of a process that consumes and publishes."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        ConsumingMetrics.__init__(self, registry)
+        PublishingMetrics.__init__(self, registry)
