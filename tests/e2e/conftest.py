@@ -1,4 +1,4 @@
-"""Nothing of the person's own settings reaches the pipelines under test."""
+"""Removes the developer's own settings from the environment of the tested pipelines."""
 
 import os
 

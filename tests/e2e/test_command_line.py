@@ -13,7 +13,7 @@ from tests.support.processes.stack import PROJECT, Stack, data_folder, running_s
 from tests.support.waiting import eventually
 
 ANSWER_SECONDS = 60.0
-SUBSCRIBER = "DPUPR"  # no demo call centre acknowledges in its place
+SUBSCRIBER = "DPUPR"  # the demo call centre does not acknowledge for it
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ async def test_a_report_is_shown_up_to_its_acknowledgement(stack: Stack) -> None
 
 
 async def test_flags_are_shown_with_their_meanings(stack: Stack) -> None:
-    """A category that does not exist is accepted; the command says what intake made of it."""
+    """An unknown category is accepted, and the command explains its flag."""
     _, printed = await stack.run_to_its_end("report", "--category", "INF-XXX", "--text", "Lampu padam", "--wait", "1")
     assert "flag category_unknown: The category code is not in the taxonomy." in printed, printed
 
@@ -56,14 +56,14 @@ async def test_status_shows_every_process_as_ready(stack: Stack) -> None:
 
 
 async def test_what_cannot_be_sent_is_said(stack: Stack) -> None:
-    """What intake refuses ends with 1, the status, and the field at fault; never with the value."""
+    """A refused report exits with 1 and shows the status and the invalid field, never its value."""
     status, printed = await stack.run_to_its_end("report", "--text", "Lampu padam", "--phone", "6" * 41)
     assert (status, "422" in printed, "reporter.phone" in printed) == (1, True, True), printed
     assert "6" * 41 not in printed
 
 
 async def test_a_department_sees_its_topic(stack: Stack) -> None:
-    """`laksa tail` shows the report with its role and why it came; an unknown OPD is said with those there are."""
+    """`laksa tail` shows the report, its role and the reason; an unknown OPD gives the list of OPDs."""
     body = {"category": "INF-PJU", "text": "Lampu padam di Jl. Veteran"}
     async with httpx2.AsyncClient() as client:
         headers = {"X-API-Key": stack.api_keys["laksa"]}
@@ -78,7 +78,7 @@ async def test_a_department_sees_its_topic(stack: Stack) -> None:
 
 
 async def test_the_example_for_departments_works_as_printed(stack: Stack, tmp_path: Path) -> None:
-    """The Python of docs/consuming.md, with only address and department changed, reads and acknowledges a report."""
+    """The Python code of docs/consuming.md, with another address and department, reads and acknowledges a report."""
     page = (PROJECT / "docs" / "consuming.md").read_text(encoding="utf-8")
     example = next(
         block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "AIOKafkaConsumer" in block

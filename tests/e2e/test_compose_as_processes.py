@@ -1,6 +1,6 @@
 """docker-compose.yml runs: its own commands and settings as processes, on three Kafka nodes and a PostgreSQL.
 
-What only an engine could show (images, networks, limits) is checked in tests/contract/deploy as far as it can be read.
+Parts that need a Docker engine (images, networks, limits) are validated in tests/contract/deploy.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.timeout(300)
 
 NODES = ("kafka-1", "kafka-2", "kafka-3")
-# images of others, for which there is no program here
+# third-party images without a program on this machine
 NOT_HERE = frozenset({"lag-exporter", "grafana", "mailpit"})
 WATCHERS = ("prometheus", "alertmanager")
-# Panels that show nothing while nothing is wrong.
+# Panels that are empty while there is no problem.
 QUIET_WHEN_WELL = frozenset(
     {
         "Requests without a valid key",
@@ -51,7 +51,7 @@ ANSWER_SECONDS = 30.0
 
 @pytest.fixture(scope="module")
 async def machine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Machine]:
-    """Everything of the file that runs here, started in its order, the reference data sent."""
+    """All services of the file that can run here, started in order, after the reference data were sent."""
     needed("openssl", "openssl")
     folder = tmp_path_factory.mktemp("compose")
     deployment = Deployment(folder / "installation")
@@ -71,7 +71,7 @@ async def machine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mac
 
 @pytest.fixture(scope="module")
 async def watched(machine: Machine) -> Machine:
-    """The same, where Debian's Prometheus and Alertmanager are here and were started as the file says."""
+    """The same, with Debian's Prometheus and Alertmanager started by the file's commands."""
     needed("prometheus", "prometheus")
     needed("prometheus-alertmanager", "prometheus-alertmanager")
     for name in WATCHERS:
@@ -80,14 +80,14 @@ async def watched(machine: Machine) -> Machine:
 
 
 async def test_the_table_is_the_published_one(machine: Machine) -> None:
-    """376 calls of 2024, all the way through the file's own Kafka, services and databases; and the job said so."""
+    """The 376 calls of 2024 pass through the file's Kafka, services and databases, and the job reports the table."""
     answer = await ask(machine, "stats", 8105, TABLE)
     assert differences(answer, CALLS_112_TANGERANG_2024) == []
     assert answer["total"] == 376
 
 
 async def test_every_service_is_healthy(machine: Machine) -> None:
-    """Each healthcheck of the file, run as it stands there, says so."""
+    """Each healthcheck command of the file succeeds."""
     for name, process in machine.running.items():
         service = machine.compose.services[name]
         if service.is_job:
@@ -97,7 +97,7 @@ async def test_every_service_is_healthy(machine: Machine) -> None:
 
 
 async def test_the_jobs_change_nothing_when_they_run_again(machine: Machine) -> None:
-    """`make up` on what is up: topics, tables and reference data are there, and nothing is sent twice."""
+    """Running the jobs again changes no topics or tables and sends nothing twice."""
     jobs = [service for service in machine.compose.services.values() if service.is_job]
     await asyncio.gather(*(machine.start(job) for job in jobs))
     answer = await ask(machine, "stats", 8105, TABLE)
@@ -106,7 +106,7 @@ async def test_the_jobs_change_nothing_when_they_run_again(machine: Machine) -> 
 
 
 async def test_the_call_centre_acknowledges_over_https(machine: Machine) -> None:
-    """A push that was signed, encrypted and trusted by the file's own certificate, and its answer by the ack_url."""
+    """A signed push over TLS with the generated certificate is acknowledged by the ack_url."""
 
     async def acknowledged() -> bool:
         said = await metrics(machine, "notifier-emergency", 8103)
@@ -116,7 +116,7 @@ async def test_the_call_centre_acknowledges_over_https(machine: Machine) -> None
 
 
 async def test_a_department_reads_its_own_topic_and_no_other(machine: Machine) -> None:
-    """With the password that the generator made for it, and the rules that the job made."""
+    """With its generated password, a department reads its own topic and is refused on others."""
     users = yaml.safe_load((machine.deployment.secrets / "kafka-users.yaml").read_text(encoding="utf-8"))["users"]
     login = {"sasl_plain_username": "opd-bpbd", "sasl_plain_password": users["opd-bpbd"]}
     assert await first_record(machine, topics.opd("BPBD", Lane.EMERGENCY), **login)
@@ -125,7 +125,7 @@ async def test_a_department_reads_its_own_topic_and_no_other(machine: Machine) -
 
 
 async def test_prometheus_sees_every_service(watched: Machine) -> None:
-    """Every target of its file but the lag exporter, which is not here, answers; and it knows whom to tell."""
+    """Every target of its file except the lag exporter is up, and Alertmanager is configured."""
 
     async def all_are_up() -> bool:
         targets = (await ask(watched, "prometheus", 9090, "/api/v1/targets"))["data"]["activeTargets"]
@@ -137,7 +137,7 @@ async def test_prometheus_sees_every_service(watched: Machine) -> None:
 
 
 async def test_the_dashboards_are_filled(watched: Machine) -> None:
-    """Each query of each panel is answered with something, where it asks the services."""
+    """Each query of each panel that uses the services' metrics returns data."""
     for file in sorted((FILE.parent / "deploy" / "grafana" / "dashboards").glob("*.json")):
         for panel in json.loads(file.read_text(encoding="utf-8"))["panels"]:
             asked = [target["expr"].replace("$__rate_interval", "1m") for target in panel.get("targets", ())]
@@ -147,7 +147,7 @@ async def test_the_dashboards_are_filled(watched: Machine) -> None:
 
 
 async def test_an_alert_that_pages_becomes_a_mail(watched: Machine) -> None:
-    """Told as Prometheus tells it, Alertmanager writes at once to the address that its file names."""
+    """Alertmanager sends an alert of Prometheus as a mail to the configured address at once."""
     alert = {"labels": {"alertname": "LaksaReportUndecided", "lane": "emergency", "severity": "page"}}
     async with mail_sink(watched.ports["mailpit", 1025]) as sink, httpx2.AsyncClient() as client:
         answer = await client.post(f"http://{watched.address('alertmanager', 9093)}/api/v2/alerts", json=[alert])
@@ -158,7 +158,7 @@ async def test_an_alert_that_pages_becomes_a_mail(watched: Machine) -> None:
 
 
 async def start_in_order(machine: Machine, services: list[Service]) -> None:
-    """Each as soon as those that it waits for are as it wants them, side by side like docker compose."""
+    """Start each service as soon as its dependencies meet their conditions, as docker compose does."""
     begun: dict[str, asyncio.Task[None]] = {}
 
     async def start(service: Service) -> None:
@@ -173,7 +173,7 @@ async def start_in_order(machine: Machine, services: list[Service]) -> None:
 
 
 async def first_record(machine: Machine, topic: str, **login: str) -> bool:
-    """Whether a department's client gets a record of a topic."""
+    """Whether a department's client can read a record of a topic."""
     consumer = AIOKafkaConsumer(
         topic,
         bootstrap_servers=[machine.address(node, 9092) for node in NODES],
@@ -192,7 +192,7 @@ async def first_record(machine: Machine, topic: str, **login: str) -> bool:
 
 
 async def ask(machine: Machine, service: str, port: int, path: str) -> Any:
-    """What a service answers, as JSON."""
+    """The JSON response of a service."""
     async with httpx2.AsyncClient() as client:
         answer = await client.get(f"http://{machine.address(service, port)}{path}")
     assert answer.status_code == 200, answer.text
@@ -200,7 +200,7 @@ async def ask(machine: Machine, service: str, port: int, path: str) -> Any:
 
 
 async def any_has_data(machine: Machine, queries: Sequence[str]) -> bool:
-    """Whether Prometheus finds something for one of these."""
+    """Whether Prometheus returns data for one of these queries."""
     for query in queries:
         found = await ask(machine, "prometheus", 9090, f"/api/v1/query?{urlencode({'query': query})}")
         if found["data"]["result"]:
@@ -209,6 +209,6 @@ async def any_has_data(machine: Machine, queries: Sequence[str]) -> bool:
 
 
 async def metrics(machine: Machine, service: str, port: int) -> str:
-    """A service's metrics."""
+    """The metrics of a service."""
     async with httpx2.AsyncClient() as client:
         return (await client.get(f"http://{machine.address(service, port)}/metrics")).text

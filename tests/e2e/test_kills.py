@@ -1,4 +1,4 @@
-"""Any part may be killed at any moment: what was accepted is delivered, and counted exactly once."""
+"""After the kill of any process, each accepted report is delivered and counted exactly once."""
 
 import asyncio
 from pathlib import Path
@@ -19,7 +19,7 @@ VICTIMS = (
     "stats",
 )
 AT_ONCE = 20
-PACE_SECONDS = 0.5  # bounded load: some hundred reports in all
+PACE_SECONDS = 0.5  # bounded load: a few hundred reports in all
 SEED = 20_240_731
 
 

@@ -1,4 +1,4 @@
-"""`make run` as its user sees it: the screen, the table, the addresses, a second run, Ctrl-C, and ``run.json``."""
+"""`make run` as a user sees it: the screen, the table, the addresses, a second run, Ctrl-C, and ``run.json``."""
 
 import asyncio
 import contextlib
@@ -38,19 +38,19 @@ SERVICES = {"intake", "router-emergency", "router-routine", "notifier-emergency"
 TABLE = {"agd": 122, "animals": 67, "fallen_trees": 30, "fire": 29, "other": 128}
 CALLS_112 = "/v1/stats/112?from=2024-01&to=2024-07"
 README = PROJECT / "README.md"
-KAFKA_LOG = "kafka.log"  # written by Kafka itself, in its own form
+KAFKA_LOG = "kafka.log"  # written by Kafka in its own format
 SEEDED = len(reference_requests(datetime.now(UTC)))
 
 
 @pytest.fixture
 async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
-    """A data folder on which nothing ran yet."""
+    """A pipeline on an empty data folder."""
     async with data_folder(tmp_path) as made:
         yield made
 
 
 async def test_a_cold_run_a_second_one_and_what_a_script_reads(stack: Stack) -> None:
-    """From nothing to the table; Ctrl-C; the same table again without sending anything; and 1 where it differs."""
+    """A cold run shows the table; a second run sends nothing and shows it again; a wrong table exits with 1."""
     async with terminal(["make", "run"], stack.environment, PROJECT) as screen:
         await screen.shows("Ctrl-C stops everything", START_SECONDS)
         _assert_table(screen.text)
@@ -97,7 +97,7 @@ async def test_a_cold_run_a_second_one_and_what_a_script_reads(stack: Stack) -> 
 @pytest.mark.slow("kills in turn")
 @pytest.mark.parametrize(("what", "database"), [("everything", "sqlite"), ("the supervisor", "postgres")])
 async def test_killed_half_way_through_the_sending(stack: Stack, what: str, database: str) -> None:
-    """Nothing is left behind, and the next run sends what is missing: the table is right and all is counted once."""
+    """No process is left behind, and the next run sends only the missing requests: each is counted once."""
     half = SEEDED // 2
     await stack.start("--db", database, reference_data=True)
     await eventually(lambda: _confirmed(stack) >= half, START_SECONDS)
@@ -118,11 +118,11 @@ async def test_killed_half_way_through_the_sending(stack: Stack, what: str, data
 async def test_a_second_supervisor_is_refused_and_a_taken_port_is_announced(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One data folder, one supervisor. A taken port is said twice, and so is a variable that has no effect, once."""
+    """A data folder has one supervisor. A taken port is announced twice, a variable without effect once."""
     stack.ports = "fixed"
     monkeypatch.setenv("LAKSA_HTTP_PORT", "9")
     with socket.socket() as somebody, contextlib.suppress(OSError):
-        somebody.bind(("127.0.0.1", USUAL["stats"]))  # taken already is as good
+        somebody.bind(("127.0.0.1", USUAL["stats"]))  # it may be taken already
         somebody.listen()
         await stack.start()
     port = urlsplit(stack.url("stats")).port
@@ -144,7 +144,7 @@ def _confirmed(stack: Stack) -> int:
 
 
 def _table_lines(text: str) -> list[str]:
-    """The first table in a text, with its title and its last line."""
+    """The lines of the first table in a text, from its title to its last line."""
     lines = [line.rstrip() for line in text.splitlines()]
     first = next(number for number, line in enumerate(lines) if line.startswith("┏")) - 1
     last = next(number for number, line in enumerate(lines) if line.startswith("└")) + 1
@@ -161,7 +161,7 @@ def _assert_quiet(shown: str) -> None:
 
 
 def _assert_nothing_alarming(stack: Stack) -> None:
-    """The log files, which LOGS=1 shows: every group had its coordinator at once, and the JVM warned of nothing."""
+    """The log files have no missing group coordinator and no JVM warnings."""
     logs = "".join(file.read_text(errors="replace") for file in (stack.var / "log").glob("*") if file.name != KAFKA_LOG)
     assert not re.findall(r".*GroupCoordinatorNotAvailable.*|^WARNING:.*", logs, re.MULTILINE)
 
@@ -211,7 +211,7 @@ async def _assert_a_killed_child_comes_back(stack: Stack, name: str) -> None:
 
 
 async def _facts(stack: Stack) -> int:
-    """How many facts of registered reports the log holds: what was sent shows here, however often."""
+    """The number of ``report.registered`` facts in Kafka, repeats included."""
     records = await read_all(KafkaSettings(bootstrap_servers=stack.run["kafka"]), "lifecycle.v1")
     return sum(dict(record.headers)["ce_type"].endswith(b"report.registered.v1") for record in records)
 

@@ -1,4 +1,4 @@
-"""Debian's Prometheus, as configured here: it sees every service, and each alert fires by its real fault."""
+"""Debian's Prometheus with the committed configuration: it scrapes every service, and real faults fire the alerts."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 @pytest.fixture(scope="module")
 async def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """The address of a Prometheus that asks this pipeline."""
+    """The address of a Prometheus that scrapes this pipeline."""
     folder = tmp_path_factory.mktemp("prometheus")
     write_configuration(stack, folder)
     async with running_prometheus(folder) as address:
@@ -56,14 +56,14 @@ async def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> 
     ids=" ".join,
 )
 def test_the_committed_files_are_right(command: list[str]) -> None:
-    """Prometheus' own tool has nothing to say against them, and the alerts do what their tests say."""
+    """The committed files are valid for promtool, and the alerts pass their tests."""
     promtool = needed("promtool", "prometheus")
     done = subprocess.run([promtool, *command], cwd=COMMITTED, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 async def test_every_service_is_up(stack: Stack, prometheus: str) -> None:
-    """All six targets of the scrape file answer."""
+    """All six targets of the scrape file are up."""
 
     async def all_are_up() -> bool:
         targets = (await ask(prometheus, "/api/v1/targets"))["activeTargets"]
@@ -73,7 +73,7 @@ async def test_every_service_is_up(stack: Stack, prometheus: str) -> None:
 
 
 async def test_the_metrics_are_well_formed(stack: Stack) -> None:
-    """``promtool check metrics`` finds names, types and helps as they should be, on each service."""
+    """``promtool check metrics`` accepts the metrics of each service."""
     promtool = needed("promtool", "prometheus")
     async with httpx2.AsyncClient() as client:
         for service, address in stack.run["services"].items():
@@ -85,13 +85,13 @@ async def test_the_metrics_are_well_formed(stack: Stack) -> None:
 
 
 async def test_a_dead_letter_among_emergencies_pages(stack: Stack, prometheus: str) -> None:
-    """A record that nobody can read in the emergency lane fires its alert."""
+    """An unreadable record in the emergency lane fires its alert."""
     await write_raw(stack.kafka, topics.reports(Lane.EMERGENCY), [(b"\xff broken", [])])
     await eventually(lambda: fires(prometheus, "LaksaEmergencyDeadLetter", service="router"), FIRES_SECONDS)
 
 
 async def test_an_emergency_that_nobody_decides_pages(stack: Stack, prometheus: str) -> None:
-    """The emergency router hangs: stats sees what was accepted and not decided, and the alert ends when it goes on."""
+    """A hanging emergency router fires the alert of undecided emergencies, which ends when the router continues."""
     with hanging(stack, "router-emergency"):
         await call(stack)
         await eventually(lambda: fires(prometheus, "LaksaReportUndecided", lane="emergency"), FIRES_SECONDS)
@@ -99,7 +99,7 @@ async def test_an_emergency_that_nobody_decides_pages(stack: Stack, prometheus: 
 
 
 async def test_a_spool_that_does_not_empty_pages(stack: Stack, prometheus: str) -> None:
-    """Kafka hangs (F05): the call is accepted, its age in the spool fires the alert, and Kafka's return ends it."""
+    """While Kafka hangs (F05), the age of an accepted call fires the spool's alert; it ends when Kafka continues."""
     with hanging(stack, "kafka"):
         await call(stack)
         await eventually(lambda: fires(prometheus, "LaksaOutboxStuck", job="intake"), FIRES_SECONDS)
@@ -107,7 +107,7 @@ async def test_a_spool_that_does_not_empty_pages(stack: Stack, prometheus: str) 
 
 
 class hanging:  # noqa: N801  # reads as a statement
-    """SIGSTOP for as long as the block."""
+    """Stop a process with SIGSTOP during the block."""
 
     def __init__(self, stack: Stack, name: str) -> None:
         self._pid = int(stack.run["pids"][name])
@@ -120,7 +120,7 @@ class hanging:  # noqa: N801  # reads as a statement
 
 
 async def call(stack: Stack) -> None:
-    """A 112 call at the front door."""
+    """Send a 112 call."""
     body = {"text": "Rumah terbakar", "category": "FIR-KEBAKARAN", "call_type": "normal"}
     async with httpx2.AsyncClient() as client:
         headers = {"X-API-Key": stack.api_keys["112"]}
@@ -141,13 +141,13 @@ async def is_silent(address: str, alert: str) -> bool:
 
 
 async def ask(address: str, path: str) -> Any:
-    """What Prometheus answers."""
+    """The response of Prometheus."""
     async with httpx2.AsyncClient() as client:
         return (await client.get(address + path)).json()["data"]
 
 
 def write_configuration(stack: Stack, folder: Path) -> None:
-    """The committed files, with this pipeline's addresses, asked every second and without the alerts' patience."""
+    """Write the committed files with this pipeline's addresses, a scrape interval of 1 s and alerts without ``for``."""
     scrape = yaml.safe_load((COMMITTED / "prometheus.yml").read_text(encoding="utf-8"))
     scrape["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     for job in scrape["scrape_configs"]:
@@ -161,7 +161,7 @@ def write_configuration(stack: Stack, folder: Path) -> None:
 
 @asynccontextmanager
 async def running_prometheus(folder: Path) -> AsyncIterator[str]:
-    """Debian's Prometheus on a port of its own, until the block ends."""
+    """Run Debian's Prometheus on a free port during the block."""
     address = f"127.0.0.1:{unused_port()}"
     with (folder / "prometheus.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(

@@ -26,7 +26,7 @@ async def test_what_a_group_has_not_read_is_its_lag(tmp_path: Path) -> None:
 
 
 async def _nothing_is_unread(lag: Lag) -> bool:
-    """Kafka makes its topic of offsets when it is first asked, and has no coordinator until then."""
+    """Kafka creates its offsets topic on the first request and has no coordinator before."""
     try:
         return await lag.unread() == dict.fromkeys(topics_by_group(()), 0)
     except BrokerUnavailable:

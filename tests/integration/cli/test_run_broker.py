@@ -8,7 +8,7 @@ from shared.messaging.topic_admin import admin_client
 
 
 async def test_consumer_groups_can_be_used_as_soon_as_the_topics_are_made(tmp_path: Path) -> None:
-    """On a new Kafka, which makes its topic of offsets only when it is first asked for a group's coordinator."""
+    """On a new Kafka, groups have a coordinator as soon as the topics are created."""
     async with EmbeddedKafka(tmp_path) as kafka:
         settings = kafka.connection()
         assert await make_topics(settings) > 0

@@ -1,6 +1,6 @@
-"""From the front door to the departments, as real processes: intake, both routers and the emergency notifier.
+"""Real processes from intake to the departments: intake, both routers and the emergency notifier.
 
-On three nodes with passwords: each service, channel and department is a user of its own, as in a city.
+On three nodes with passwords: each service, channel and department has its own user.
 """
 
 import asyncio
@@ -33,34 +33,34 @@ Record: TypeAlias = ConsumerRecord[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What runs, and how to put something in and see it come out."""
+    """The running pipeline, with ways to send reports and read topics."""
 
     protected: ProtectedKafka
     intake_url: str
 
     @property
     def kafka(self) -> KafkaSettings:
-        """As whoever sees everything."""
+        """A connection that may read everything."""
         return self.protected.administrator
 
     def as_department(self, opd: str) -> KafkaSettings:
-        """With a department's own password."""
+        """A connection as a department's user."""
         return self.protected.as_user(department_user(opd))
 
     def as_channel(self, name: Channel) -> KafkaSettings:
-        """With a channel's own password."""
+        """A connection as a channel's user."""
         return self.protected.as_user(channel_user(name))
 
     async def report(self, **body: Any) -> str:
-        """Send a citizen report; its id."""
+        """Send a citizen report; returns its id."""
         return await self._send("/v1/reports", KEYS["laksa"], body)
 
     async def call(self, **body: Any) -> str:
-        """Send a 112 call; its id."""
+        """Send a 112 call; returns its id."""
         return await self._send("/v1/calls", KEYS["112"], {"call_type": "normal", **body})
 
     async def arrived(self, topic: str, key: str | None = None) -> Record:
-        """The first record of this key on a topic, once it is there; of any key where none is given."""
+        """Wait for the first record with this key (default: any key) on a topic."""
         found: list[Record] = []
 
         async def is_there() -> bool:
@@ -80,7 +80,7 @@ class Pipeline:
 
 @asynccontextmanager
 async def running_pipeline(directory: Path) -> AsyncIterator[Pipeline]:
-    """All of it, ready; BPBD is pushed, and never acknowledges."""
+    """A ready pipeline; BPBD is pushed and never acknowledges."""
     async with AsyncExitStack() as stack:
         protected = await stack.enter_async_context(protected_kafka(directory))
         department = await stack.enter_async_context(receiver())

@@ -1,4 +1,4 @@
-"""Kafka clients that are not ours: kcat, and kafkajs on Node.js, each with the password of whoever uses it."""
+"""Foreign Kafka clients: kcat, and kafkajs on Node.js, each with its user's password."""
 
 import asyncio
 import functools
@@ -25,7 +25,7 @@ INSTALL_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A record as another client saw it."""
+    """A record as read by another client."""
 
     key: str
     headers: Mapping[str, str]
@@ -33,7 +33,7 @@ class Seen:
 
 
 async def run_program(*command: str, given: bytes = b"", user: KafkaSettings | None = None) -> str:
-    """What a program prints; it must end well. ``user`` is who it connects as, told by its environment."""
+    """The output of a program, which must succeed. ``user`` is passed to it in environment variables."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,
@@ -53,7 +53,7 @@ async def run_program(*command: str, given: bytes = b"", user: KafkaSettings | N
 
 @asynccontextmanager
 async def running_program(*command: str, output: Path, user: KafkaSettings) -> AsyncIterator[None]:
-    """A program that runs for as long as the block; what it prints goes to a file."""
+    """Run a program during the block; its output goes to a file."""
     with output.open("wb") as printed:
         process = await asyncio.create_subprocess_exec(
             *command, stdout=printed, stderr=subprocess.STDOUT, env=_environment(user)
@@ -67,7 +67,7 @@ async def running_program(*command: str, output: Path, user: KafkaSettings) -> A
 
 
 async def read_with_kcat(user: KafkaSettings, topic: str, count: int) -> list[Seen]:
-    """So many records, in a consumer group of the department's that kcat joins."""
+    """Read a number of records in one of the department's consumer groups."""
     group = ["-X", "auto.offset.reset=earliest", "-G", f"{_prefix(topic)}-kcat"]
     printed = await run_program(*_kcat(user), "-q", "-J", "-c", str(count), *group, topic)
     return [
@@ -77,7 +77,7 @@ async def read_with_kcat(user: KafkaSettings, topic: str, count: int) -> list[Se
 
 
 async def write_with_kcat(user: KafkaSettings, topic: str, key: str, value: bytes) -> None:
-    """One record; kcat sends each line as one."""
+    """Write one record; kcat sends each line as a record."""
     await run_program(*_kcat(user), "-P", "-t", topic, "-k", key, given=value + b"\n")
 
 
@@ -88,7 +88,7 @@ class Kafkajs:
     directory: Path
 
     async def read(self, user: KafkaSettings, topic: str, count: int) -> list[Seen]:
-        """So many records, in a consumer group of the department's."""
+        """Read a number of records in one of the department's consumer groups."""
         printed = await self._run(user, "read.js", topic, str(count), f"{_prefix(topic)}-kafkajs")
         return [Seen(one["key"], one["headers"], one["payload"].encode()) for one in _lines(printed)]
 
@@ -97,7 +97,7 @@ class Kafkajs:
         await self._run(user, "write.js", topic, key, given=value)
 
     def command(self, name: str, source: str) -> list[str]:
-        """How to run a script of somebody else's."""
+        """The command that runs a given script."""
         script = self.directory / name
         script.write_text(source, encoding="utf-8")
         return [needed("node", "nodejs"), str(script)]
@@ -108,7 +108,7 @@ class Kafkajs:
 
 
 def install_kafkajs(directory: Path) -> Kafkajs:
-    """Install what the lock file says, each package checked by its hash, into a folder of the test's own."""
+    """Install the packages of the lock file, checked by hash, into a temporary folder."""
     needed("node", "nodejs")
     shutil.copytree(NODE_SOURCES, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
     install = [needed("npm", "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
@@ -130,7 +130,7 @@ def _kcat(user: KafkaSettings) -> list[str]:
 
 
 def _environment(user: KafkaSettings | None) -> dict[str, str]:
-    """The names that the page for departments uses, and for kcat a library that Kafka 4 lets in."""
+    """The environment variables of docs/consuming.md, and for kcat a librdkafka that works with Kafka 4."""
     variables = os.environ | {"KAFKAJS_NO_PARTITIONER_WARNING": "1", "LD_LIBRARY_PATH": _library_folder()}
     if user is None:
         return variables
@@ -142,7 +142,8 @@ def _environment(user: KafkaSettings | None) -> dict[str, str]:
 def _library_folder() -> str:
     """The librdkafka of confluent-kafka under the name by which kcat looks for it.
 
-    Debian 12's own, 2.0.2, sends a wrong nonce with SCRAM, which Kafka 4 refuses as a wrong password (mended in 2.6.1).
+    Debian 12's version 2.0.2 sends a wrong nonce with SCRAM, which Kafka 4 refuses as a wrong password (fixed in
+    2.6.1).
     """
     [library] = (Path(confluent_kafka.__file__).parents[1] / "confluent_kafka.libs").glob("librdkafka-*.so.1")
     folder = tempfile.mkdtemp(prefix="laksa-librdkafka-")
@@ -157,7 +158,7 @@ def _credentials(user: KafkaSettings) -> tuple[str, str]:
 
 
 def _prefix(topic: str) -> str:
-    """What the names of a department's consumer groups begin with."""
+    """The prefix of a department's consumer groups."""
     return topic.split(".")[1]
 
 

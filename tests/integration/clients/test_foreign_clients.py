@@ -1,4 +1,4 @@
-"""Departments and channels with clients of their own: kcat, kafkajs and the CloudEvents SDK, on what is really sent."""
+"""Departments and channels with foreign clients: kcat, kafkajs and the CloudEvents SDK, on real records."""
 
 import json
 import re
@@ -35,20 +35,20 @@ Reader = Callable[[KafkaSettings, str, int], Awaitable[list[Seen]]]
 
 @pytest.fixture(scope="module")
 async def pipeline(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
-    """Kafka and the real processes, for all tests here."""
+    """One pipeline for all tests of this file."""
     async with running_pipeline(tmp_path_factory.mktemp("pipeline")) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def kafkajs(tmp_path_factory: pytest.TempPathFactory) -> Kafkajs:
-    """The Node.js client, installed once."""
+    """kafkajs, installed once."""
     return install_kafkajs(tmp_path_factory.mktemp("node"))
 
 
 @pytest.fixture(params=["kcat", "kafkajs"])
 def read(request: pytest.FixtureRequest) -> Reader:
-    """Each client in turn."""
+    """The read function of each client."""
     if request.param == "kcat":
         return read_with_kcat
     made: Kafkajs = request.getfixturevalue("kafkajs")
@@ -56,13 +56,13 @@ def read(request: pytest.FixtureRequest) -> Reader:
 
 
 def _documented_headers() -> set[str]:
-    """The headers that the page names in its table, all of them."""
+    """All headers in the table of docs/consuming.md."""
     table = PAGE.partition("| header |")[2].partition("\n\n")[0]
     return {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
 
 
 async def _read_the_same(pipeline: Pipeline, read: Reader, report_id: str, opd: str, lane: Lane) -> Seen:
-    """A report's record on a department's topic, after a look that the other client saw it as we do."""
+    """A report's record on a department's topic, checked to be equal in both clients."""
     topic = topics.opd(opd, lane)
     ours = await pipeline.arrived(topic, report_id)
     records = await read(pipeline.as_department(opd), topic, len(await read_all(pipeline.kafka, topic)))
@@ -73,7 +73,7 @@ async def _read_the_same(pipeline: Pipeline, read: Reader, report_id: str, opd: 
 
 
 async def test_a_department_reads_a_routine_report(pipeline: Pipeline, read: Reader) -> None:
-    """Any client finds the report's body, and in text headers what the page promises."""
+    """Each client reads the report's body and all documented text headers."""
     report_id = await pipeline.report(category="INF-PJU", text="Lampu jalan padam — Jl. Veteran")
 
     seen = await _read_the_same(pipeline, read, report_id, "DISHUB", Lane.ROUTINE)
@@ -100,7 +100,7 @@ async def test_a_department_reads_a_routine_report(pipeline: Pipeline, read: Rea
 
 @pytest.mark.slow("foreign languages")
 async def test_a_department_reads_an_emergency(pipeline: Pipeline, read: Reader) -> None:
-    """A 112 call arrives on the emergency topic of whom it concerns."""
+    """A 112 call arrives on the department's emergency topic."""
     report_id = await pipeline.call(category="FIR-KEBAKARAN", text="Rumah terbakar")
 
     seen = await _read_the_same(pipeline, read, report_id, "BPBD", Lane.EMERGENCY)
@@ -111,7 +111,7 @@ async def test_a_department_reads_an_emergency(pipeline: Pipeline, read: Reader)
 
 @pytest.mark.slow("foreign languages")
 async def test_who_only_should_know_is_told_so(pipeline: Pipeline, read: Reader) -> None:
-    """An informed department reads the same body with another id and role."""
+    """An informed department reads the same body, with another event id and role."""
     report_id = await pipeline.report(category="DIS-POHON", text="Pohon miring")
 
     owner = await _read_the_same(pipeline, read, report_id, "DISBUDPARMAN", Lane.ROUTINE)
@@ -123,7 +123,7 @@ async def test_who_only_should_know_is_told_so(pipeline: Pipeline, read: Reader)
 
 
 async def test_a_channel_writes_with_kafkajs(pipeline: Pipeline, kafkajs: Kafkajs) -> None:
-    """What a channel puts on its own topic is accepted as if it had come by HTTP, and routed."""
+    """A report on a channel's topic is accepted and routed like one sent by HTTP."""
     body = {"text": "Sampah menumpuk 🗑", "category": "ENV-SAMPAH", "reporter": {"name": "Siti"}}
 
     whatsapp = pipeline.as_channel(Channel.WHATSAPP)
@@ -151,7 +151,7 @@ async def _accepted_from(pipeline: Pipeline, channel: Channel) -> Record:
 
 @pytest.mark.slow("foreign languages")
 async def test_the_javascript_example_works_as_printed(pipeline: Pipeline, kafkajs: Kafkajs, tmp_path: Path) -> None:
-    """With only the department changed, the page's Node.js code reads a report and acknowledges it."""
+    """The Node.js code of docs/consuming.md, with only the department changed, reads and acknowledges a report."""
     [example] = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
     source = example.replace("dishub", "dpupr")
     report_id = await pipeline.report(category="INF-JALAN", text="Jalan berlubang")
@@ -193,7 +193,7 @@ async def test_a_department_sees_nothing_of_another(pipeline: Pipeline, read: Re
 
 
 async def test_the_cloudevents_sdk_reads_every_topic(pipeline: Pipeline) -> None:
-    """Each kind of topic carries valid CloudEvents, and of the types that belong there."""
+    """Each kind of topic carries valid CloudEvents of its documented types."""
     routine = await pipeline.report(category="INF-PJU", text="Lampu padam")
     emergency = await pipeline.call(category="FIR-KEBAKARAN", text="Pasar terbakar")
     await write_raw(pipeline.kafka, topics.channel(Channel.CALL_112), [(BROKEN_CALL, [])])
@@ -219,12 +219,12 @@ async def test_the_cloudevents_sdk_reads_every_topic(pipeline: Pipeline) -> None
 
 
 async def _types_on(pipeline: Pipeline, topic: str) -> set[str]:
-    """The types of a topic's records, each of which the SDK has read as we wrote it."""
+    """The event types of a topic's records, each read by the SDK."""
     return {_read_by_the_sdk(record) for record in await read_all(pipeline.kafka, topic)}
 
 
 def _read_by_the_sdk(record: Record) -> str:
-    """The type of a record, after a look at all that the SDK says of it."""
+    """The event type of a record, after comparing all attributes that the SDK reads."""
     value = record.value or b""
     headers = text_headers(record.headers)
     event = from_binary_event(KafkaMessage(dict(record.headers), record.key, value))

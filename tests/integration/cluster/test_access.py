@@ -72,7 +72,7 @@ async def _read(settings: KafkaSettings, topic: str, group: str) -> bytes | None
 
 
 def _allowed(settings: KafkaSettings) -> set[tuple[str, str]]:
-    """What Kafka itself says that this user may do to our topics; topics that it must not see are left out."""
+    """The operations that Kafka allows this user on our topics, without topics that it cannot see."""
     client = AdminClient(client_options(settings))
     seen = [name for name in client.list_topics(timeout=TIMEOUT_S).topics if name in TOPICS]
     if not seen:
@@ -117,7 +117,7 @@ def test_a_user_may_do_what_the_table_says_and_nothing_else(kafka: ProtectedKafk
     ],
 )
 async def test_who_should_write_can(kafka: ProtectedKafka, user: str, topic: str) -> None:
-    """A real record, acknowledged by the copies that it needs."""
+    """A user with write access can write a record."""
     await _write(kafka.as_user(user), topic)
 
 
@@ -137,7 +137,7 @@ async def test_who_should_write_can(kafka: ProtectedKafka, user: str, topic: str
 )
 async def test_who_should_not_write_is_refused(kafka: ProtectedKafka, user: str, topic: str) -> None:
     """A user cannot write to the topics of others, and a department cannot write to its own report topics."""
-    # who may write nowhere is not even given a producer's id
+    # a user without any write access does not even get a producer id
     with pytest.raises((TopicAuthorizationFailedError, ClusterAuthorizationFailedError)):
         await _write(kafka.as_user(user), topic)
 
@@ -153,7 +153,7 @@ async def test_who_should_not_write_is_refused(kafka: ProtectedKafka, user: str,
     ],
 )
 async def test_who_should_read_can(kafka: ProtectedKafka, user: str, topic: str, group: str) -> None:
-    """As a member of its own group, which keeps its place."""
+    """A user with read access can read and commit in its own group."""
     await _write(kafka.administrator, topic)
     assert await _read(kafka.as_user(user), topic, group) == b"{}"
 
@@ -170,7 +170,7 @@ async def test_who_should_read_can(kafka: ProtectedKafka, user: str, topic: str,
     ],
 )
 async def test_who_should_not_read_is_refused(kafka: ProtectedKafka, user: str, topic: str, group: str) -> None:
-    """A department sees its own reports only; what counts sees no report; what measures lag sees no record."""
+    """A department reads only its own topics, stats no reports, and the lag exporter no records."""
     await _write(kafka.administrator, topic)
     with pytest.raises((TopicAuthorizationFailedError, GroupAuthorizationFailedError)):
         await _read(kafka.as_user(user), topic, group)

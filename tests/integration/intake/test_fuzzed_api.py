@@ -1,4 +1,4 @@
-"""Whatever is sent to intake's HTTP interface, it answers as its OpenAPI document says and never with a 5xx (I7)."""
+"""Intake answers every HTTP request as its OpenAPI document says and never with a 5xx (I7)."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ EXPECTED = {KEYS["112"]: 202, KEYS["laksa"]: 403, "nobody's": 401}
 
 @pytest.fixture(scope="module")
 def intake_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real intake without Kafka: it must accept all the same."""
+    """A real intake without Kafka, which accepts requests all the same."""
     running = intake_process(tmp_path_factory.mktemp("intake"), kafka_at(unused_port()))
     with kept_running(running) as intake:
         yield intake.url
@@ -24,7 +24,7 @@ def intake_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def api(intake_url: str) -> OpenApiSchema:
-    """What intake says of itself."""
+    """Intake's OpenAPI document."""
     return read_openapi(intake_url)
 
 

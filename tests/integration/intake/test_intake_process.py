@@ -38,7 +38,7 @@ async def kafka(tmp_path: Path) -> AsyncIterator[KafkaSettings]:
 
 
 async def test_what_is_accepted_without_kafka_is_published_once_it_is_there(tmp_path: Path) -> None:
-    """I5: 202 while Kafka is away, ready only when it is there; then each report once, and each counted."""
+    """I5: without Kafka intake answers 202 and is not ready; later each report is published and registered once."""
     port = unused_port()
     async with intake_process(tmp_path, kafka_at(port)) as intake:
         accepted = {(await _report(intake, number)).json()["report_id"] for number in range(20)}
@@ -51,7 +51,7 @@ async def test_what_is_accepted_without_kafka_is_published_once_it_is_there(tmp_
 
 
 async def test_killed_at_any_moment_every_202_is_published(tmp_path: Path, kafka: KafkaSettings) -> None:
-    """I1, I2 (F01-F03): SIGKILL while requests are under way; what had its 202 is on Kafka, what had a 4xx never."""
+    """I1, I2 (F01-F03): after SIGKILLs under load every 202 is on Kafka and no 4xx is."""
     rng = random.Random(SEED)
     async with intake_process(tmp_path, kafka) as intake:
         accepted: set[str] = set()
@@ -114,7 +114,7 @@ async def test_what_channels_write_to_kafka(tmp_path: Path, kafka: KafkaSettings
 
 
 async def test_what_departments_answer(tmp_path: Path, kafka: KafkaSettings) -> None:
-    """A legal step is published, without its note where it is counted; any other is a dead letter that says why."""
+    """A legal transition is published, on lifecycle.v1 without note; others become dead letters with a reason."""
     async with intake_process(tmp_path, kafka) as intake:
         report_id = (await _report(intake, 1)).json()["report_id"]
         steps = [
@@ -166,7 +166,7 @@ def _answer(report_id: str, status: str, seq: int) -> dict[str, Any]:
 
 
 async def _report(intake: ServiceProcess, number: int) -> httpx2.Response:
-    """A call or a report, in turn."""
+    """A call or a report, alternating."""
     body: dict[str, Any] = {"text": f"Laporan {number}", "source_reference": f"r-{number}"}
     async with httpx2.AsyncClient() as client:
         if number % 2:
@@ -221,7 +221,7 @@ async def _count(kafka: KafkaSettings, topic: str, wanted: int) -> bool:
 
 
 async def _by_event_id(kafka: KafkaSettings, topic: str, kind: str = "") -> list[bytes]:
-    """The bodies of a topic's events, each once: what is repeated has its event id again."""
+    """The bodies of a topic's events by event id, so that repeats count once."""
     records = [(dict(record.headers), record.value or b"") for record in await read_all(kafka, topic)]
     return list({headers["ce_id"]: body for headers, body in records if kind.encode() in headers["ce_type"]}.values())
 

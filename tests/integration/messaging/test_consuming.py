@@ -1,4 +1,4 @@
-"""The ack rule on a real Kafka: no good record is lost, every bad one is kept, and the partitions move on."""
+"""The ack rule on a real Kafka: no valid record is lost, every bad one is dead-lettered, and the partitions move on."""
 
 import itertools
 from pathlib import Path
@@ -60,7 +60,7 @@ async def _all_settled(echo: Echo) -> bool:
 
 
 async def test_bad_records_among_good_ones_cost_nobody_anything(echo: Echo, kafka: KafkaSettings) -> None:
-    """Null and binary headers, tombstones, broken JSON called JSON: bad ones are kept, good ones answered once."""
+    """Among bad headers, tombstones and broken JSON, valid records are answered once and bad ones dead-lettered."""
     good = [_good(number) for number in range(60)]
     mixed = [record for pair in zip(good, itertools.cycle(BAD), strict=False) for record in pair]
     await write_raw(kafka, echo.topic, [*mixed, *ODD_BUT_GOOD])
@@ -91,7 +91,7 @@ async def test_what_was_acknowledged_is_not_read_again(echo: Echo, kafka: KafkaS
 async def test_a_bad_deploy_stops_and_loses_nothing(
     echo: Echo, kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """F17: past the dead-letter limit it stops and pages with its offsets kept; mended, it goes on where it was."""
+    """F17: past the dead-letter limit the group stops with its offsets kept; after the fix it continues from there."""
     monkeypatch.setattr(ack_rule, "UNCLASSIFIED_WAITS", (0.01, 0.01))
     await write_raw(kafka, echo.topic, [_good(number) for number in range(40)])
     echo.broken = True
@@ -179,7 +179,7 @@ async def _kill_and_restart(broker: EmbeddedKafka) -> None:
 
 
 async def test_a_service_waits_for_a_kafka_that_is_not_there_yet(tmp_path: Path) -> None:
-    """Started first, it is not ready and keeps trying; it consumes as soon as Kafka answers."""
+    """A service that starts before Kafka is not ready, keeps trying, and consumes as soon as Kafka answers."""
     broker = embedded_kafka(tmp_path)
     broker.prepare()
     echo = Echo(broker.connection(), unique("echo"), batch=True)

@@ -1,6 +1,6 @@
-"""Each service as in production, on a real Kafka, with one use case broken: its group stops, the process rests.
+"""Each service in production wiring on a real Kafka, with one broken use case: the group stops, the process idles.
 
-The use case raises an error that nobody classified, as after a bad deploy; everything around it is the service's own.
+The use case raises an unclassified error, as after a bad deploy; everything else is the service's own code.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ RECORDS = 7  # of one partition; the limit is five in a row
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A group, the use case that is broken behind it, and a record that reaches it."""
+    """A group, its broken use case, and a record that reaches it."""
 
     group: str
     topic: str
@@ -105,7 +105,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 async def pipeline(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaSettings]:
-    """A Kafka with all topics; one for all cases, since each has groups and topics of its own."""
+    """A Kafka with all topics, shared by all cases, because each has its own groups and topics."""
     async with brokers.pipeline_kafka(tmp_path_factory.mktemp("pipeline")) as found:
         yield found
 
@@ -116,7 +116,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def break_use_case(monkeypatch: pytest.MonkeyPatch, broken: Broken) -> None:
-    """Make every call of the use case raise what nobody classified."""
+    """Make every call of the use case raise an unclassified error."""
 
     async def fail(*_arguments: object) -> None:
         raise RuntimeError("a bad deploy")
@@ -128,7 +128,7 @@ def break_use_case(monkeypatch: pytest.MonkeyPatch, broken: Broken) -> None:
 async def test_past_the_limit_the_group_stops_and_the_process_rests(
     broken: Broken, pipeline: KafkaSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its records stay in Kafka, it says so to whoever asks, and it takes less than a twentieth of a core."""
+    """The records stay in Kafka, readiness and metrics report the stop, and the process uses under 5 % of a core."""
     break_use_case(monkeypatch, broken)
     await write_raw(pipeline, broken.topic, [broken.record] * RECORDS, partition=0)
 
@@ -149,7 +149,7 @@ async def test_past_the_limit_the_group_stops_and_the_process_rests(
 async def test_a_stopped_group_does_not_stop_the_others_of_its_process(
     pipeline: KafkaSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no emergency can be taken in any more, the answers of departments are still heard."""
+    """After the emergency group has stopped, the notifier still reads the departments' answers."""
     group, updates = groups.notifier(Lane.EMERGENCY), groups.notifier_updates(Lane.EMERGENCY)
     (broken,) = [broken for broken in CASES if broken.group == group]
     break_use_case(monkeypatch, broken)
@@ -172,9 +172,9 @@ async def _is_read_up(kafka: KafkaSettings, group: str) -> bool:
 
 
 async def _share_of_a_core() -> float:
-    """How much of a core this process uses while the test only waits; the least of a few looks.
+    """The share of a core that this process uses while the test waits; the lowest of a few measurements.
 
-    The first may still see what goes on after the start. Whoever takes the same record again and again does so always.
+    The first one may include start-up work. A process that takes the same record in a loop shows in all of them.
     """
     shares: list[float] = []
     while len(shares) < LOOKS and min(shares, default=1.0) >= MOST_OF_A_CORE:

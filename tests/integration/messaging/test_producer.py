@@ -23,7 +23,7 @@ Stored = list[tuple[bytes, bytes, dict[str, bytes]]]
 
 @dataclass
 class _Published:
-    """A producer, a topic that takes records, one that does not, and what was stored on the first."""
+    """A producer, an existing topic, a missing one, and the records stored on the first."""
 
     producer: EventProducer
     topic: str
@@ -31,13 +31,13 @@ class _Published:
     stored: Callable[[], Awaitable[Stored]]
 
     def record(self, value: bytes, *, topic: str | None = None, key: bytes = b"k") -> OutgoingRecord:
-        """A record for the good topic."""
+        """A record for the existing topic."""
         return OutgoingRecord(topic or self.topic, key, value, [("ce_id", value[:20])])
 
 
 @pytest.fixture(params=["real", "fake"])
 async def published(request: pytest.FixtureRequest, kafka: KafkaSettings) -> AsyncIterator[_Published]:
-    """Both producers, behind the same questions."""
+    """Each of the two producers in turn."""
     topic, missing = unique("published"), unique("missing")
     if request.param == "fake":
         fake = InMemoryProducer()
@@ -126,7 +126,7 @@ async def test_nothing_to_send_is_no_reason_to_ask_kafka(published: _Published) 
 
 
 async def test_a_record_too_large_is_permanent_and_harms_nobody_else(published: _Published) -> None:
-    """It can never be stored, which is another error than a Kafka that is down; the next record goes well."""
+    """A too large record is a permanent error, not a transient one, and the next record is stored."""
     with pytest.raises(RecordTooLarge):
         await published.producer.send_all([published.record(b"x" * 300_000)])
 
@@ -135,7 +135,7 @@ async def test_a_record_too_large_is_permanent_and_harms_nobody_else(published: 
 
 
 async def test_a_topic_that_is_not_there_is_transient_and_harms_nobody_else(published: _Published) -> None:
-    """Somebody may still create it; the producer itself goes on."""
+    """A missing topic is transient, because it may be created later; the producer still stores other records."""
     with pytest.raises(BrokerUnavailable):
         await published.producer.send_all([published.record(b"lost", topic=published.missing)])
 
@@ -169,7 +169,7 @@ async def test_a_send_while_kafka_is_dead_ends_by_its_deadline_and_heals(tmp_pat
 
 
 async def test_a_topic_that_is_not_there_holds_back_nothing_else(kafka: KafkaSettings) -> None:
-    """An emergency reaches its department though the topic of what is counted is away; the set is not acknowledged."""
+    """A missing lifecycle topic does not delay a department's record; the set as a whole is not acknowledged."""
     topic = unique("published")
     await make_topics(kafka, topic)
     producer = real_producer(kafka, deadline=timedelta(seconds=2))
@@ -183,7 +183,7 @@ async def test_a_topic_that_is_not_there_holds_back_nothing_else(kafka: KafkaSet
 
 
 async def test_a_client_that_was_given_up_is_gone(tmp_path: Path) -> None:
-    """Kafka hangs with its port open (F05): what gave up leaves no task that would write its copy after the heal."""
+    """After Kafka hung with its port open (F05), an abandoned client leaves no task that could write later."""
     async with embedded_kafka(tmp_path) as broker:
         kafka = broker.connection()
         topic = unique("published")

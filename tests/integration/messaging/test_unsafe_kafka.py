@@ -35,7 +35,7 @@ def _service(kind: str, kafka: KafkaSettings, directory: Path, settings: Mapping
 
 
 async def _last_words(service: ServiceProcess) -> str:
-    """What it says before it ends by itself."""
+    """The output of a service that exits by itself."""
     await service.launch()
     try:
         assert service.process is not None
@@ -74,7 +74,7 @@ async def test_a_kafka_that_makes_topics_by_itself_ends_the_service(tmp_path: Pa
 
 
 async def test_settings_that_contradict_themselves_end_the_service_before_it_connects(tmp_path: Path) -> None:
-    """Two of one copy can never be; the sentence names both, and the process ends with 1."""
+    """min.insync of 2 with one replica is impossible: the message names both settings, and the exit status is 1."""
     needless = {"LAKSA_KAFKA_MIN_INSYNC_REPLICAS": "2"}
     service = _service("router", kafka_at(1), tmp_path, needless)
     await service.launch()
@@ -85,7 +85,7 @@ async def test_settings_that_contradict_themselves_end_the_service_before_it_con
 
 
 async def test_a_topic_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
-    """Not ready, with the command to run; ready once somebody has run it."""
+    """With a missing topic the service is not ready and names the command to run; afterwards it is ready."""
     async with EmbeddedKafka(tmp_path / "var") as broker:
         router = _service("router", broker.connection(), tmp_path, {})
         await router.launch()

@@ -1,6 +1,6 @@
-"""Whatever is sent to the notifier, it answers as its OpenAPI document says, never with a 5xx (I7).
+"""The notifier answers every request as its OpenAPI document says and never with a 5xx (I7).
 
-Acknowledging is the only operation that changes anything, and the only one with credentials: the signature.
+Acknowledging is the only operation that changes data and the only one with credentials: the signature.
 """
 
 import base64
@@ -49,7 +49,7 @@ KNOWN = (endpoint(url=None), endpoint("dinkes-1", "DINKES", url=None))
 
 @dataclass(frozen=True, slots=True)
 class Fuzzed:
-    """The service, what it says of itself, and values that exist in it."""
+    """The service, its OpenAPI document, and values that exist in it."""
 
     url: str
     log: Path
@@ -68,7 +68,7 @@ class Fuzzed:
 
 
 class Signed(AuthBase):
-    """Signs a request as BPBD does, whatever its bytes are; anew each time."""
+    """Signs each request as BPBD, with a new message id, whatever its bytes are."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the three headers of Standard Webhooks in place."""
@@ -80,7 +80,8 @@ class Signed(AuthBase):
         digest = hmac.digest(key, f"{message}.{now}.".encode() + raw, sha256)
         signature = f"v1,{base64.b64encode(digest).decode()}"
         request.headers.update(
-            {"webhook-id": message, "webhook-timestamp": now, "webhook-signature": signature}  # over what was made up
+            # replaces generated values
+            {"webhook-id": message, "webhook-timestamp": now, "webhook-signature": signature}
         )
         return request
 
@@ -113,7 +114,7 @@ async def busy_notifier(directory: Path) -> AsyncIterator[tuple[ServiceProcess, 
 
 @pytest.fixture(scope="module")
 def notifier_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
-    """One for all of this file."""
+    """One service for all tests of this file."""
     with kept_running(busy_notifier(tmp_path_factory.mktemp("notifier"))) as (service, ids):
         reports = [str(report(number).report_id) for number in range(REPORTS)]
         known = {"delivery_id": ids, "report_id": reports}
@@ -122,7 +123,7 @@ def notifier_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_no_unsigned_input_breaks_the_interface_or_acknowledges(notifier_api: Fuzzed, mode: GenerationMode) -> None:
-    """Valid and invalid requests get documented answers; without a good signature it is 401, and nothing changes."""
+    """Valid and invalid requests get documented answers; without a valid signature they get 401 and change nothing."""
     assert documented_methods(notifier_api.api).keys() == {ACK, "/v1/endpoints", "/v1/deliveries"}
     before = notifier_api.acknowledged()
     seen = send_much(notifier_api.api, mode, known=notifier_api.known)
@@ -160,7 +161,7 @@ def test_other_methods_and_paths_are_refused(notifier_api: Fuzzed) -> None:
     ids=str,
 )
 def test_a_signed_body_that_is_not_said_to_be_json_is_refused(notifier_api: Fuzzed, headers: dict[str, str]) -> None:
-    """Class 5 of bad input: 415, and nothing is acknowledged; it is 401 first where the signature is missing."""
+    """Class 5 of bad input: 415 and nothing is acknowledged; without a signature it is 401."""
     before, address = notifier_api.acknowledged(), notifier_api.url + ACK.format(**notifier_api.first)
     for auth, status in ((Signed(), 415), (None, 401)):
         answer = requests.post(address, data=b'{"by":"Sari"}', headers=headers, auth=auth, timeout=WAIT_SECONDS)
@@ -169,7 +170,7 @@ def test_a_signed_body_that_is_not_said_to_be_json_is_refused(notifier_api: Fuzz
 
 
 def test_a_body_that_does_not_come_is_given_up(notifier_api: Fuzzed) -> None:
-    """Class 4: 408 and the connection closed; a caller who hangs up in the middle is no error of ours."""
+    """Class 4: 408 and a closed connection; a caller who disconnects early causes no logged error."""
     head = f"POST {ACK.format(**notifier_api.first)} HTTP/1.1\r\nhost: n\r\ncontent-length: 9\r\n\r\n{{".encode()
     host, port = notifier_api.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), WAIT_SECONDS) as gone:

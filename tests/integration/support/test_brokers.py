@@ -1,4 +1,4 @@
-"""A Kafka that somebody gave is used, and left as it was; what a container is told makes a Kafka."""
+"""The choice of a Kafka for tests: a given one is left unchanged; a container's settings start a Kafka."""
 
 import asyncio
 import re
@@ -15,20 +15,20 @@ from shared.settings import KafkaSettings
 from tests.support.kafka import brokers
 from tests.support.kafka.client import make_topics, read_all, unique, write_raw
 
-ENTRY_POINT = "kafka.docker.KafkaDockerWrapper"  # what the image runs before Kafka itself
+ENTRY_POINT = "kafka.docker.KafkaDockerWrapper"  # the class that the image runs before Kafka
 PIPELINE_TOPIC = "lifecycle.v1"
 
 
 @pytest.fixture(scope="module")
 async def embedded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedKafka]:
-    """Stands for a Kafka of somebody's."""
+    """A Kafka that stands for a given one."""
     async with brokers.embedded_kafka(tmp_path_factory.mktemp("given")) as started:
         yield started
 
 
 @pytest.fixture
 def given(embedded: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch) -> KafkaSettings:
-    """Its address in the environment, as a developer would set it."""
+    """Its address in the environment variable."""
     monkeypatch.setenv("LAKSA_KAFKA_BOOTSTRAP_SERVERS", embedded.bootstrap_servers)
     return embedded.connection()
 
@@ -83,7 +83,7 @@ async def test_without_a_given_one_three_nodes_are_embedded(monkeypatch: pytest.
 
 
 async def test_what_a_container_is_told_makes_a_kafka(embedded: EmbeddedKafka, tmp_path: Path) -> None:
-    """The image's own entry point takes the settings, and Kafka starts with them and answers; only ports differ."""
+    """The image's entry point accepts the container's settings, and Kafka starts with them; only ports differ."""
     ports = {str(port): str(choose_port()) for port in (9092, 9093, 9094)}
     script = brokers.start_script(f"{HOST}:9092")
     advertised = re.findall(r"export (\w+)=(\S+)", script)
