@@ -63,7 +63,7 @@ ps: ## what of it runs, and how healthy it is
 	@$(NEED_ENGINE)
 	@docker compose --profile demo ps --all
 
-test: setup-dev ## every promise and every part, on an embedded Apache Kafka, in some 15 minutes
+test: setup-dev ## every promise and every part, on an embedded Apache Kafka, in at most 20 minutes
 	@$(if $(filter $(SIDE_BY_SIDE),$(TIERS)),$(BIN)/python -m pytest -n 2 -m "not slow" $(call tier_folders,$(filter $(SIDE_BY_SIDE),$(TIERS))) $(ARGS))
 	@$(if $(filter-out $(SIDE_BY_SIDE),$(TIERS)),$(BIN)/python -m pytest -m "not slow" $(call tier_folders,$(filter-out $(SIDE_BY_SIDE),$(TIERS))) $(ARGS))
 

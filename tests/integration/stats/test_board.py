@@ -81,6 +81,7 @@ async def test_the_board_is_live(browser: Browser, stats: StatsProcess) -> None:
         assert await page.evaluate("window.stillTheSamePage")
 
 
+@pytest.mark.slow("browsers")
 async def test_a_period_is_chosen_without_a_reload(browser: Browser, stats: StatsProcess) -> None:
     """Choosing the published period shows its table with ticks without a reload."""
     await stats.publish(lifecycle.calls_of_2024())
@@ -93,6 +94,7 @@ async def test_a_period_is_chosen_without_a_reload(browser: Browser, stats: Stat
         assert await page.evaluate("window.stillTheSamePage")
 
 
+@pytest.mark.slow("browsers")
 async def test_the_board_fits_its_screen(browser: Browser, stats: StatsProcess) -> None:
     """On screens from the wall to the phone, nothing is wider than the screen."""
     await stats.publish(lifecycle.calls_of_2024())
@@ -102,6 +104,7 @@ async def test_the_board_fits_its_screen(browser: Browser, stats: StatsProcess) 
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow("browsers")
 async def test_the_reports_page_and_the_documentation_are_drawn(browser: Browser, stats: StatsProcess) -> None:
     """Both API viewers and the report's page work offline, because this service serves all of their files."""
     await stats.publish([lifecycle.registered(), lifecycle.decided()])
