@@ -103,7 +103,7 @@ async def assert_counted_once(stats_url: str, report_ids: Collection[str], secon
         raise AssertionError(
             f"Of {len(report_ids)} reports stats tells {told}; {len(missing)} unknown to it: {missing[:SHOWN]}"
         ) from error
-    assert Counter(await _listed(stats_url)) == Counter(report_ids)
+    assert Counter(await _listed(stats_url)) == Counter(list(report_ids))
 
 
 async def assert_on_their_topics(stack: Stack, accepted: Mapping[str, dict[str, Any]]) -> None:
